@@ -38,7 +38,7 @@ from dao.core.weigh import UpdateEntry, Weighing
 from dao.errors import AppCrashed, AppError, AppTimeout, DecodeError
 
 LOSSES = 4  # that a metric may take as long as, beyond PATIENCE
-PATIENCE = 5.0  # seconds
+PATIENCE, MOST_PATIENCE = 5.0, 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -219,15 +219,14 @@ class RoundComputer:
         loss = await self._evaluator.loss(model, job.shard)
         if (name := self._metric) is None:
             return loss, None
-        limit = PATIENCE + LOSSES * (time.monotonic() - began)
+        limit = min(PATIENCE + LOSSES * (time.monotonic() - began), MOST_PATIENCE)
         try:
             value = await self._evaluator.metric(name, model, job.shard, limit)
             return loss, MeasuredMetric(name, compute_metric_micros(value))
         except (AppError, DecodeError) as error:
             ending = ""
-            if isinstance(
-                error, AppCrashed | AppTimeout
-            ):  # the process starts anew, which each round would wait for
+            # the process starts anew, which each round would wait for
+            if isinstance(error, AppCrashed | AppTimeout):
                 self._metric, ending = None, "; it is not measured again before the card changes"
             self._report("trouble", round=job.inputs.round, error=f"{error}{ending}")
         return loss, None

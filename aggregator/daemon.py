@@ -194,7 +194,7 @@ async def open_superlink(
             shards=shards,
             readiness=readiness,
             calls=calls,
-            next_round=NextRound(chain, task, signer.address, publisher),
+            next_round=NextRound(chain, task, signer.address, publisher, status.emit),
             finalizer=finalizer,
             report=status.emit,
         )

@@ -36,7 +36,6 @@ from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
-from dao.core.formats.manifest import Manifest
 from dao.core.round_machine import (
     compute_close_time,
     compute_earliest_abort,
@@ -46,7 +45,7 @@ from dao.core.round_machine import (
 )
 from dao.core.transition import PreState
 from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId, Timestamp
-from dao.errors import ConfigError, ContentError, DaoError, RuleError
+from dao.errors import ConfigError, DaoError, RuleError
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
 
@@ -184,9 +183,12 @@ class Superlink:
 
     async def _check_task(self, head: RoundId, round_id: RoundId) -> None:
         """TaskOver when no further round can be opened and played."""
-        base = await self._read_base(head)
-        state = await read_state(self._chain, self._reader, base, round_id)
-        if end := await self._deps.next_round.explain_end(base.previous, len(state.used_shards)):
+        # a successor's model may be nowhere here
+        if not (end := await self._deps.next_round.explain_loss()):
+            base = await self._read_base(head)
+            state = await read_state(self._chain, self._reader, base, round_id)
+            end = await self._deps.next_round.explain_end(base.previous, len(state.used_shards))
+        if end:
             raise TaskOver(f"task {self._task}: {end}")
         rules = await self._coordinator.rules_of(self._task, self._chain.final())
         await check_first_base(base, rules)
@@ -328,20 +330,12 @@ class Superlink:
                 await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
             used = len({*state.used_shards, index})
-            opens_next = goes_on and await self._may_follow(settlement.manifest, used)
+            opens_next = goes_on and await self._deps.next_round.may_follow(settlement.manifest, used)
             receipt = await self._deps.calls.post(round_id, settlement.result, opens_next=opens_next)
             for event in receipt.events if receipt else ():
                 if isinstance(event, ResultPosted):
                     failpoint("superlink-posted")
                     return settlement, event
-
-    async def _may_follow(self, manifest: Manifest, used_shards: int) -> bool:
-        """Whether a round may follow this one at once; where that cannot be told, it is told once this one is posted."""
-        try:
-            return not await self._deps.next_round.explain_end(manifest, used_shards)
-        except ContentError as error:
-            self._report("trouble", round=manifest.round, error=str(error))
-            return False
 
     async def _wait_reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
         """Wait until all that committed have revealed, else to the deadline, and longer for what was opened on chain.

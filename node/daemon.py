@@ -243,7 +243,7 @@ def _evaluator(
         threads=settings.threads or threads,
         keeps_log=False,
         sandbox=settings.sandbox,
-        yields=True,  # checks have until the challenge period ends; rounds wait for the training beside them
+        yields=True,  # checks and votes have minutes; rounds wait for the training beside them
     )
 
 

@@ -1,7 +1,8 @@
 """Keeps what a node's updates leave out, on disk, from one round to the next: a file for each, as large as a model.
 
 A file is written aside and moved into place before the update is signed. Whoever loses one loses what had not been sent yet, and
-no more: an update without it is as valid.
+what was sent too much, by GAIN, is not taken back; an update without it is as valid. What was sent too much in an update that came
+to nothing, gated or withheld, later ones take back all the same.
 """
 
 from collections.abc import Callable, Iterator

@@ -99,7 +99,7 @@ class GradientJuror:
         """Check a result, if chance has it, and accuse it if it is wrong."""
         try:
             await self.check(round_id)
-        except DaoError as error:
+        except (DaoError, OSError) as error:
             _log.warning("gradients not checked", task=self.task, round=round_id, error=str(error))
 
     async def check(self, round_id: RoundId) -> GradientJudgement | None:
@@ -123,7 +123,7 @@ class GradientJuror:
         for pause in pauses(longest=LONGEST_PAUSE):
             try:
                 await self.serve(round_id)
-            except DaoError as error:
+            except (DaoError, OSError) as error:
                 _log.warning("case not served", task=self.task, round=round_id, error=str(error))
                 await asyncio.sleep(pause)
             else:

@@ -42,8 +42,7 @@ CREATE TABLE IF NOT EXISTS votes (
     task INTEGER NOT NULL, round INTEGER NOT NULL, wrong INTEGER NOT NULL, salt BLOB NOT NULL, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW IF NOT EXISTS idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
-    SELECT cid FROM pins JOIN commits USING (task, round, cid) LEFT JOIN rounds USING (task, round)
-    WHERE step IS NOT 'ended'
+    SELECT cid FROM pins JOIN commits USING (task, round, cid) JOIN rounds USING (task, round) WHERE step != 'ended'
 );
 """
 _NOTES = "SELECT task, round, block, step, reason, facts FROM rounds"
@@ -188,9 +187,12 @@ class SupernodeJournal:
         return self.note_of(task, round_id)
 
     def _forget(self, task: TaskId, last: RoundId) -> None:
-        """Forget the rounds up to this one that have ended, with what was signed in them; `pins` go by themselves."""
+        """Forget the rounds up to this one that have ended, and votes in them; `pins` go by themselves.
+
+        Commits stay: the chain's node tells which round it is, and a second one to the same opening costs stake whenever it comes.
+        """
         ended = "SELECT round FROM rounds WHERE task = ?1 AND round <= ?2 AND step = 'ended'"
-        for table in ("commits", "votes", "rounds"):  # the rounds last
+        for table in ("votes", "rounds"):  # the rounds last
             self._db.execute(f"DELETE FROM {table} WHERE task = ?1 AND round IN ({ended})", (task, last))  # noqa: S608
 
     def receive(self, commit: SignedCommit, receipt: Signature) -> None:

@@ -21,6 +21,7 @@ from dao.core.types import Digest, Phase, RoundId, Rules, TaskId
 from dao.errors import DaoError, DecodeError, TooLarge
 from dao.store.layered import LayeredStore
 
+LARGER = 2  # times the largest shard that is known, which the next one may have
 PUBLIC_BYTES = 256 << 20  # of these files together, unless the owner sets another limit
 _OPEN = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
 _OVER = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
@@ -71,9 +72,13 @@ class PublicShards:
         return paths[::-1]
 
     async def look_ahead(self, shard: Digest) -> None:
-        """Fetch what a Superlink says to be a round's shard before its result says so: then it need not be waited for."""
-        if self._max_bytes:
-            await self._store.get(shard, self._max_bytes)
+        """Fetch what a Superlink says to be a round's shard before its result says so: then it need not be waited for.
+
+        Once some are here, for by their size the node knows how much it may take at a mere word.
+        """
+        known = max((mark.bytes for mark in self._marks.values()), default=0)
+        if known and self._max_bytes:
+            await self._store.get(shard, min(LARGER * known, self._max_bytes))
 
     async def _get(self, cid: Cid, max_bytes: int, limit: float) -> Path:
         """Return a shard's file; TimeoutError where it is not here, and cannot be had within `limit` seconds.
@@ -94,6 +99,9 @@ class PublicShards:
     async def _find(self, round_id: RoundId, limit: float) -> list[Cid]:
         """Return the shards that earlier rounds showed, newest first, each once."""
         rounds = [RoundId(number) for number in range(round_id - 1, max(0, round_id - 1 - PUBLIC_ROUNDS), -1)]
+        for gone in self._shown.keys() - set(rounds):
+            if (cid := self._shown.pop(gone)) is not None:
+                self._marks.pop(cid, None)
         reading = [asyncio.create_task(self._read(number)) for number in rounds]
         try:
             if reading:

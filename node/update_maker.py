@@ -189,18 +189,18 @@ class UpdateMaker:
 
 
 def write_update(
-    base: Path,
+    start: Path,
     trained: Path,
     codec: Codec,
     depth: int,
     out: Path,
     open_feedback: OpenFeedback = no_feedback,
 ) -> Digest:
-    """Write the update from model file `base`, where training began, to model file `trained`; return its body root. Blocks.
+    """Write the update from model file `start`, where training began, to model file `trained`; return its body root. Blocks.
 
     RuleError, naming the tensor, when the models differ in layout or the change cannot be encoded.
     """
-    before, after = parse_model(map_file(base)), parse_model(map_file(trained))
+    before, after = parse_model(map_file(start)), parse_model(map_file(trained))
     layout = before.layout
     shape = count_leaves(codec, layout.chunks), get_leaf_size(codec)
     with (

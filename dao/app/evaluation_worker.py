@@ -68,10 +68,8 @@ class Evaluator:
             names = ", ".join(map(str, figures))
             shown = names if len(names) <= _SHOWN else f"{names[:_SHOWN]}…"
             raise ConventionError(f"metrics(): gave {shown or 'nothing'}; expected {name!r} among them")
-        value = to_json(figures[name])
-        if isinstance(value, bool) or not isinstance(
-            value, (int, float)
-        ):  # to_json has None for what is not finite
+        value = to_json(figures[name])  # None for what is not finite
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ConventionError(
                 f"metrics(): gave {figures[name]!r:.80} for {name!r}; expected a finite number"
             )

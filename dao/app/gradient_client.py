@@ -44,7 +44,7 @@ class GradientClient:
         """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
 
         `keeps_log`: the scratch folder stays, so that errors can point to the app's log in it. `settings` are those of the
-        task's card. `yields`: its process takes what others leave of the cores.
+        task's card. `yields`: other processes come first where cores are busy.
         """
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch

@@ -65,7 +65,7 @@ class GradientWorker:
         write_onnx(self._model, lambda: self._loss(batch), output)
 
     def metrics(self, model: str, shard: str) -> Any:
-        """What the app's `metrics` gives for a model on a shard; it leaves nothing behind that a later call depends on."""
+        """What the app's `metrics` gives for a model on a shard; what travels is as before at the next call."""
         self._place(open_model_file(Path(model)))
         for parameter in self._state.parameters.values():
             parameter.grad = None  # else a backward of the app's would add to the gradient's file

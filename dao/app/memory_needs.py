@@ -6,7 +6,7 @@ it needs it, and programs go over a model in spans, which take the same for any.
 
 from dataclasses import dataclass
 
-from dao.app.sandbox import AUTO, SandboxSettings, get_memory_limit
+from dao.app.sandbox import AUTO, SandboxSettings, choose_maker, get_memory_limit
 from dao.core.constants import CHUNK
 from dao.errors import ConfigError
 from dao.runtime.memory import Memory, read_memory
@@ -59,16 +59,18 @@ def find_shortage(need: MemoryNeed, sandbox: SandboxSettings = AUTO, memory: Mem
     if max(need.models, default=0) < SMALL:
         return ""
     memory = memory or read_memory()
-    if need.total > memory.total:
+    if PROGRAM + need.largest > memory.total:
         raise ConfigError(
             f"{need.describe()}; this machine or container has {_format(memory.total)}: give it more, or take a smaller model"
         )
     limit = get_memory_limit(sandbox, memory)
-    if need.largest > limit:
+    if need.largest > limit and choose_maker(sandbox) is not None:
         raise ConfigError(
             f"{need.describe()}, {_format(need.largest)} in one process; its sandbox has {_format(limit)}: raise "
             "memory_bytes in the table [sandbox] of config.toml, or take a smaller model"
         )
+    if need.total > memory.total:  # they need not all run at a time
+        return f"{need.describe()}; this machine or container has {_format(memory.total)}: the system may end one of them"
     if need.total > memory.available:
         return f"{need.describe()}; {_format(memory.available)} is free now: end other programs, or the system may end this one"
     return ""

@@ -31,7 +31,7 @@ _LONGEST_ERROR = 2000  # letters of an app's words in an error
 _TAIL = 4096  # bytes of the log that an error may quote from
 LARGEST_LOG = 16 << 20  # bytes; the end of a larger one is moved to a file beside it, and it starts anew
 _BOUND_SECONDS = 5.0  # between looks at its size while the app is idle
-_LEAST_PRIORITY = 19  # of 19 to -20
+LOW_PRIORITY = 5  # of 19 to -20: a quarter of a busy core, for a juror has a minute to vote
 _ENDING = 2.0  # seconds for a process that has closed its line to end by itself
 
 # import numpy first, from the app's environment; then one module of ours, without the packages beside it
@@ -62,7 +62,7 @@ class AppCommand:
     `app` is its folder and `data` what it reads in all calls, if anything. `setup` are the calls that bring a fresh
     process to where it can work (load the app, load the data); they are repeated after every start. `threads` bounds
     the threads of the numeric libraries (None: as they choose). `keeps_log`: the log outlives the process, so that
-    errors may point to it. `yields`: it takes what other processes leave of the cores.
+    errors may point to it. `yields`: other processes come first where cores are busy.
     """
 
     module: str
@@ -181,7 +181,8 @@ class AppProcess:
                 )
             if command.yields:
                 with contextlib.suppress(ProcessLookupError):  # a call finds out
-                    os.setpriority(os.PRIO_PGRP, self._process.pid, _LEAST_PRIORITY)
+                    lowest = max(LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, 0))
+                    os.setpriority(os.PRIO_PGRP, self._process.pid, lowest)
         except BaseException as error:
             ours.close()
             await self.stop()

@@ -32,6 +32,7 @@ from dao.runtime.memory import Memory, read_memory
 _log = structlog.get_logger()
 _PROBE_LIMIT = 60.0  # seconds
 _BOX = "box"
+_LONGEST_NAME = 60  # of a file that is shown, in characters: with what is unique, at most 255 bytes
 _open_boxes: set[str] = set()  # names of the folders that are in use in this process
 
 
@@ -236,7 +237,8 @@ class Sandbox:
             facts = [
                 f"{one.st_dev:x}-{one.st_ino:x}-{one.st_mtime_ns:x}" for one in (value.lstat(), real.stat())
             ]
-            shown = self.folder / "in" / "-".join((*dict.fromkeys(facts), get_name(value)))
+            name = get_name(value)[-_LONGEST_NAME:]  # its end says what kind of file it is
+            shown = self.folder / "in" / "-".join((*dict.fromkeys(facts), name))
             self._lent.append(shown)
             if real.is_dir():
                 shutil.copytree(real, shown, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)

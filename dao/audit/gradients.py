@@ -20,10 +20,11 @@ from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import compute_statement, compute_statement_hash
 from dao.core.types import RoundId, TaskId
-from dao.errors import ContentError, DecodeError, RuleError
+from dao.errors import AppError, ContentError, DecodeError, RuleError
 from dao.runtime.file_links import link_or_copy
 from dao.store.source import Source
 
+TRIES = 3  # to hold a content that a store drops
 NAMES = {True: "gate gradient", False: "reference gradient"}  # by whether it is that of the gate
 
 
@@ -124,8 +125,15 @@ async def _open_published(posted: PostedRound, source: Source, scratch: Path) ->
 async def _hold(source: Source, what: str, content: Cid, scratch: Path) -> Path:
     """Fetch a content, and have it in a folder of one's own, for a store drops the models of earlier rounds."""
     held = scratch / content.digest.hex()
-    if not held.exists():
-        await asyncio.to_thread(link_or_copy, await fetch(source, what, content), held)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            if not held.exists():
+                await asyncio.to_thread(link_or_copy, await fetch(source, what, content), held)
+        except FileNotFoundError:  # dropped in this very moment
+            if not tries_left:
+                raise Missing(f"{what}: the store drops it again and again") from None
+        except OSError as error:
+            raise AppError(f"{what}: cannot be held in {scratch}: {error.strerror}") from None
     return held
 
 

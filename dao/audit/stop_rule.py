@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from dao.core.formats.card import Card, Metric
 from dao.core.formats.manifest import Manifest, MeasuredMetric
 from dao.core.types import RoundId
-from dao.gov.card_words import describe_gain, shorten
-
-_MILLION = 1e6
+from dao.gov.card_words import describe_stop, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,7 @@ def explain_stop(card: Card, newest: Sequence[RoundFigures]) -> str:
     gain = last - before if is_higher_better else before - last
     if gain >= card.stop.gain_micro:
         return ""
-    return (
-        f"its card ends it: the best {what} of its last {card.stop.rounds} rounds, {last / _MILLION:g}, is not "
-        f"{describe_gain(card.stop)} that of the {card.stop.rounds} before, {before / _MILLION:g}; members may vote for another card"
-    )
+    return f"its card ends it: {describe_stop(card.stop, what, (last, before))}; members may vote for another card"
 
 
 def _states(one: RoundFigures, metric: Metric) -> bool:

@@ -46,9 +46,8 @@ _KINDS: tuple[type[Event], ...] = (
     *(Finalized, Aborted, Voided),
 )
 MOST_RESULTS = 64
-_results: dict[
-    Digest, Result
-] = {}  # the newest that were found, by their hash: several parts of a daemon read them
+# the newest that were found, by their hash: several parts of a daemon read them
+_results: dict[Digest, Result] = {}
 _LAST_EVENTS: Mapping[Phase, type[Event]] = {
     Phase.CLOSED: CommitsClosed,
     Phase.POSTED: ResultPosted,

@@ -47,12 +47,15 @@ class CardOptions:
         typer.Option(
             min=1,
             max=MAX_STOP_ROUNDS,
-            help="End the task once the best of its last so many rounds is not better than that of as many before.",
+            help="End the task once the best of its last so many rounds is worse than that of as many before, or with --stop-gain not so much better.",
         ),
     ] = None
     stop_gain: Annotated[
         float,
-        typer.Option(min=0, help="By how much it must be better, in units of the metric, or of the loss."),
+        typer.Option(
+            min=0,
+            help="By how much it must be better, in units of the metric, or of the loss; a millionth at least.",
+        ),
     ] = 0.0
     card: Annotated[Path | None, typer.Option("--card", help="A JSON file with the whole card instead.")] = (
         None
@@ -105,7 +108,10 @@ class CardOptions:
             return None
         if not self.stop_gain * MILLION < MAX_INTEGER:  # nor NaN
             raise ConfigError(f"--stop-gain {self.stop_gain}: expected less than {MAX_INTEGER / MILLION:g}")
-        return Stop(self.stop_rounds, round(self.stop_gain * MILLION))
+        gain_micro = round(self.stop_gain * MILLION)
+        if self.stop_gain and not gain_micro:
+            raise ConfigError(f"--stop-gain {self.stop_gain}: expected 0, or a millionth or more")
+        return Stop(self.stop_rounds, gain_micro)
 
     def _read_base(self, cid: str) -> FrozenBase:
         try:

@@ -88,11 +88,9 @@ def describe_work(plan: TaskPlan) -> Iterator[str]:
     content, rules = plan.content, plan.rules
     for name, words in describe_card(content.card).items():
         yield f"The task's {name.replace('_', ' ')}: {words}"
-    packages = (
-        f"with {', '.join(content.packages)}" if content.packages else "with what the project itself needs"
-    )
+    packages = ", ".join(content.packages) or "what the project itself needs"
     yield (
-        f"Nodes run the app {content.app}: {content.files} files, {content.lines} lines of code, {packages}, in a sandbox "
+        f"Nodes run the app {content.app}: {content.files} files, {content.lines} lines of code, with {packages}, in a sandbox "
         "without network, after each owner has read and approved it."
     )
     size = compute_update_size(content.layout, rules.codec)
@@ -103,9 +101,8 @@ def describe_work(plan: TaskPlan) -> Iterator[str]:
         f"{format_duration(rules.reveal_period)}, for which its line must send {rate:.2g} Mbit/s."
     )
     model = compute_model_bytes(rules.chunks)
-    node = (
-        MemoryNeed("task", (model, model)).total / 1e9
-    )  # it trains, and checks a result's gradients now and then
+    # a node trains, and checks a result's gradients now and then
+    node = MemoryNeed("task", (model, model)).total / 1e9
     superlink = MemoryNeed("task", (model,), aggregates=True).total / 1e9
     yield (
         f"A node needs {node:,.1f} GB of memory at least, and more to train, as the app has it; the Superlink {superlink:,.1f} GB."

@@ -23,15 +23,15 @@ GRADIENT_LEAF = 2 * CHUNK + 1  # bytes
 BATCH = 64  # samples: it changes the bits of a gradient
 GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
 GRADIENT_TOLERANCE = 1e-4  # relative L2 distance at most of two machines' gradients, once quantised
+PUBLIC_ROUNDS = 64  # the rounds before one whose shards its members train on
 LOSS_TOLERANCE = 1e-3  # relative distance at most of their losses
-METRIC_TOLERANCE = 20  # a metric may be off by one part in it, of 1 where it is less: a row or two
+METRIC_TOLERANCE = 20  # a metric may be off by one part in it, or of 1 where it is below: a row or two
 
 # weights and scores
 WEIGHT_UNITS = 1 << 20  # the weights of a round add up to at most this
 MILLION = 10**6  # cosines, memories, losses and scores are millionths
 GATE_DEVIATIONS = 5  # standard deviations of a random direction's cosine that a memory must exceed
 
-PUBLIC_ROUNDS = 64  # the rounds before one whose shards its members train on
 # trees
 TOTALS_STEP = 32  # chunks from one running total of a product to the next
 COMMIT_KIND, PASS_KIND = 0, 1  # of a leaf of the commits tree: a byte

@@ -12,4 +12,4 @@ def link_or_copy(source: Path | str, target: Path | str) -> None:
     except FileExistsError:
         raise
     except OSError:  # another disk, or a file of another owner
-        shutil.copyfile(source, target)
+        shutil.copy2(source, target)

@@ -27,7 +27,7 @@ async def test_absentees__silent_for_three_rounds__is_put_to_sleep_and_nobody_wa
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, result_period=10_000)
-    silent, counted = world.nodes[1], len(world.nodes) - 1
+    silent, counted, status = world.nodes[1], len(world.nodes) - 1, world.home / "status.jsonl"
     silent.commits = False
     async with world.superlink() as running, network.chain() as chain:
         source = LayeredStore(DiskStore(world.home / "store"), attempts=1)
@@ -39,9 +39,10 @@ async def test_absentees__silent_for_three_rounds__is_put_to_sleep_and_nobody_wa
                     group.create_task(world.play(running))
                     group.create_task(world.hasten(running, round_id, counted, counted))
             async with asyncio.timeout(60):
-                while '"event": "slept"' not in (world.home / "status.jsonl").read_text(encoding="utf-8"):
+                while '"event": "slept"' not in status.read_text(encoding="utf-8") or not (
+                    left := await chain.past(Left, task=world.task)  # which may not have that block yet
+                ):
                     await chain.changed(1)
-            left = await chain.past(Left, task=world.task)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)

@@ -42,9 +42,33 @@ async def test_run__rounds_bring_too_little__ends_with_the_second_and_goes_on_wi
         [over] = [
             event for event in map(json.loads, status.read_text().splitlines()) if event["event"] == "over"
         ]
-        assert "its card ends it: the best accuracy of its last 1 rounds" in over["reason"]
+        assert "its card ends it: the best accuracy of its last round (" in over["reason"]
         other = coordinator.change_rules(world.task, replace(world.rules, card=endless))
         async with network.dao(chain) as dao:
             await timelock_execute(chain, dao, [other])
+        await running.superlink._deps.chain.reach(chain.head().number, limit=10)  # or it ends by the old card
         await world.play(running, 1)
         assert (await coordinator.task_of(world.task, chain.head())).last_round == 3
+
+
+async def test_run__members_vote_for_a_card_that_is_none__the_result_is_posted_all_the_same(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    none = (await DiskStore(assignment.store).put_bytes(b"no card")).digest
+    world = await World.make(network, assignment, tmp_path, evaluator)
+    async with world.superlink() as running, network.chain() as chain, network.dao(chain) as dao:
+        coordinator = Coordinator(chain)
+        await dao.send(coordinator.open_round(world.task))
+        voted = coordinator.change_rules(world.task, replace(world.rules, card=none))
+        await timelock_execute(chain, dao, [voted])
+        playing = asyncio.create_task(running.superlink.run(2))
+        try:
+            async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+                for node in world.nodes:
+                    group.create_task(node.take_part(chain, running.service.address, range(1, 2)))
+                await world.reaches(1, Phase.POSTED)
+        finally:
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+        assert (await coordinator.task_of(world.task, chain.head())).last_round == 1
+    assert "card: expected" in (world.home / "status.jsonl").read_text()

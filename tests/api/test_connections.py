@@ -178,9 +178,7 @@ async def test_requests__as_many_as_are_at_work_with_bodies_that_do_not_come__ke
         assert not running.deps.write_load.is_full()
 
 
-async def test_delay__pieces_that_come_at_once_and_one_after_the_other__waited_since_the_loop_last_asked() -> (
-    None
-):
+async def test_delay__pieces_at_once_and_in_turn__waited_since_the_loop_last_asked() -> None:
     now, loop = 10.0, asyncio.get_running_loop()
     delay = connections.LoopDelay(lambda: now)
     assert delay.measure(loop) == 0  # after nothing had come for a while

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ from dao.app.array_model import ArrayModel
 from dao.app.gradient_client import GradientClient
 from dao.app.model_state import inspect_model
 from dao.app.preflight import find_odd_loss
+from dao.app.process import LOW_PRIORITY
 from dao.app.worker import ConventionError, create_model_file, open_model_file
 from dao.core.formats.layout import Layout, encode_model_header
 from dao.errors import AppError
@@ -275,12 +276,14 @@ async def test_load__app_that_fails_on_import__is_one_clear_line(bench: Bench) -
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("yields", "priority"), [(True, 19), (False, 0)])
-async def test_start__yields__all_its_processes_leave_the_cores_to_others(
-    bench: Bench, yields: bool, priority: int
-) -> None:
+@pytest.mark.parametrize("yields", [True, False])
+async def test_start__yields__all_its_processes_leave_the_cores_to_others(bench: Bench, yields: bool) -> None:
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     await bench.client(APP, yields=yields).start()
     started = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
-    assert started
-    assert {one.nice() for one in started} == {priority}
+    priorities = set()
+    for one in started:
+        with suppress(psutil.NoSuchProcess):  # it has ended
+            priorities.add(one.nice())
+    own = psutil.Process().nice()
+    assert priorities == {max(LOW_PRIORITY, own) if yields else own}

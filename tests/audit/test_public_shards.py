@@ -12,6 +12,7 @@ from dao.core.constants import PUBLIC_ROUNDS
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.types import Digest, RoundId
+from dao.errors import ContentError
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
@@ -69,16 +70,22 @@ async def test_shards__of_rounds_that_may_still_fall__they_and_their_manifests_a
         assert (changed.read_bytes(), set(asked)) == (content, {stage.manifest.shard.cid})
 
 
-@pytest.mark.parametrize("max_bytes", [PUBLIC_BYTES, 0])
-async def test_look_ahead__shard_of_the_round__is_here_where_its_rows_are_wanted(
-    stage: Stage, tmp_path: Path, max_bytes: int
+@pytest.mark.parametrize(("max_bytes", "is_here"), [(PUBLIC_BYTES, True), (0, False)])
+async def test_look_ahead__shard_of_the_round__is_here_once_the_node_knows_how_large_shards_are(
+    stage: Stage, tmp_path: Path, max_bytes: int, is_here: bool
 ) -> None:
     shard = stage.manifest.shard.cid
     async with stage.world.network.chain() as chain:
         store = LayeredStore(DiskStore(tmp_path), [DiskStore(stage.folder)], attempts=1)
         public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, max_bytes)
         await public.look_ahead(shard.digest)
-    assert await store.local.has(shard) == bool(max_bytes)
+        assert not await store.local.has(shard)
+        assert bool(await public.fetch(RoundId(TAMPERED), 20)) == is_here
+        await public.look_ahead(shard.digest)
+        assert await store.local.has(shard) == is_here
+        if is_here:
+            with pytest.raises(ContentError, match="more than"):
+                await public.look_ahead((await stage.put(bytes(10**6))).digest)
 
 
 async def test_shards__more_bytes_than_the_owner_allows__the_newest(stage: Stage, tmp_path: Path) -> None:

@@ -27,15 +27,15 @@ BETTER = rounds((50, 810), (70, 790), (60, 800), (60, 790))  # by .01 in either
     ("newest", "metric", "gain", "ends"),
     [
         (BETTER, HIGHER, 10_000, ""),
-        (BETTER, HIGHER, 10_001, "best f1 of its last 2 rounds, 0.81, is not 0.010001 better than .* before, 0.8;"),
+        (BETTER, HIGHER, 10_001, r"best f1 of its last 2 rounds \(0.81\) is not 0.010001 better than .* before \(0.8\);"),
         (BETTER, LOWER, 0, ""),
-        (BETTER, LOWER, 1, "best f1 of its last 2 rounds, 0.79, is not 1e-06 better than .* before, 0.79;"),
+        (BETTER, LOWER, 1, r"best f1 of its last 2 rounds \(0.79\) is not 0.000001 better than .* before \(0.79\);"),
         (BETTER, None, 10_000, ""),
-        (BETTER, None, 10_001, "best loss of its last 2 rounds, 0.05, is not 0.010001 better than .* 0.06;"),
-        (BETTER[2:] + BETTER[:2], None, 0, "best loss of its last 2 rounds, 0.06, is not as good as .* 0.05;"),
+        (BETTER, None, 10_001, r"best loss of its last 2 rounds \(0.05\) is not 0.010001 better than .* \(0.06\);"),
+        (BETTER[2:] + BETTER[:2], None, 0, r"best loss of its last 2 rounds \(0.06\) is not as good as .* \(0.05\);"),
         (BETTER[:3], None, 10**9, ""),
-        (BETTER[:3] + rounds((60, None)), HIGHER, 10_001, "best loss .* before, 0.06;"),
-        (BETTER[:3] + rounds((60, 1), name="auc"), HIGHER, 10_001, "best loss .* before, 0.06;"),
+        (BETTER[:3] + rounds((60, None)), HIGHER, 10_001, r"best loss .* before \(0.06\);"),
+        (BETTER[:3] + rounds((60, 1), name="auc"), HIGHER, 10_001, r"best loss .* before \(0.06\);"),
         (BETTER + rounds((0, 1000)), HIGHER, 10_000, ""),
     ],
 )  # fmt: skip
@@ -43,9 +43,8 @@ def test_explain_stop__rounds__compares_the_newest_with_as_many_before(
     newest: list[RoundFigures], metric: Metric | None, gain: int, ends: str
 ) -> None:
     said = explain_stop(Card("Cells", metric=metric, stop=Stop(2, gain)), newest)
-    assert re.fullmatch(ends and f"its card ends it: the {ends} members may vote for another card", said), (
-        said
-    )
+    expected = ends and f"its card ends it: the {ends} members may vote for another card"
+    assert re.fullmatch(expected, said), said
 
 
 def test_explain_stop__card_without_a_rule__goes_on() -> None:

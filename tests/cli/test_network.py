@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from dao.chain.signer import Signer
 from dao.content.tensor_files import compute_cid
 from dao.core.formats.cid import Cid
+from dao.core.formats.reasons import format_millionths
 from dao.core.types import hex_of
 from dao.devnet.anvil import dev_signer
 from tests.aggregator.assignment import ROWS, SHARDS, Assignment, samples
@@ -259,7 +260,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         assert sum(float(node["reward"]) for node in shown["nodes"]) == pytest.approx(1000)
         metric = shown["manifest"]["metric"]
         assert (metric["name"], 0 < metric["value"] <= 10**6) == ("accuracy", True)
-        words = f"accuracy {metric['value'] / 1e6:.6g}"
+        words = f"accuracy {format_millionths(metric['value'])}"
         assert (
             f"{words}, as the Superlink measured it"
             in dao.run("round", "show", task, 1, *source, *network).stdout

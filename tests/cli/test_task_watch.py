@@ -126,7 +126,7 @@ def test_commands__card_ends_the_task__say_so_until_another_round_is_open(site: 
     assert "ended" not in dao.json("task", "show", *site.words)
     asyncio.run(site.play())
     ended = dao.json("task", "show", *site.words)["ended"]
-    assert ended.startswith("its card ends it: the best loss of its last 1 rounds, 2.2, is not 1000 better")
+    assert ended.startswith("its card ends it: the best loss of its last round (2.2) is not")
     with dao.running("task", "watch", *site.words) as watching:
         assert watching.line().startswith("round 2: 0x")
         assert watching.line() == ended

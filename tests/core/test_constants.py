@@ -28,7 +28,7 @@ STATED = {  # how the page states each; the group is its value
     "BATCH": r"in batches of (\d+) in order",
     "GRADIENT_TOLERANCE": r"relative L2 distance at most (10\^-4)",
     "LOSS_TOLERANCE": r"auditors allow (10\^-3) of them",
-    "METRIC_TOLERANCE": r"auditors allow one part in (\d+) of it",
+    "METRIC_TOLERANCE": r"and allow one part in (\d+) of it",
     "WEIGHT_UNITS": r"`unit weight w0 = floor\(s \* (2\^20) / sum of s\)`",
     "MILLION": r"`cosine = floor\(dot0 \* (10\^6) / ",
     "PUBLIC_ROUNDS": r"shown in the (\d+) rounds before it",

@@ -89,13 +89,8 @@ def test_simulate__own_app_and_data__pays_who_helped(tmp_path: Path) -> None:
     (app / "app.py").write_text(LINE)
     (tmp_path / "shards").mkdir()
     dice = np.random.default_rng(1)
-    for name, slope in {
-        "right.csv": 2,
-        "wrong.csv": -2,
-        "shards/a.csv": 2,
-        "shards/b.csv": 2,
-        "test.csv": 2,
-    }.items():
+    slopes = {"right.csv": 2, "wrong.csv": -2, "shards/a.csv": 2, "shards/b.csv": 2, "test.csv": 2}
+    for name, slope in slopes.items():
         x = dice.normal(size=40)
         np.savetxt(tmp_path / name, np.column_stack([x, slope * x]), delimiter=",")
     files = {name: tmp_path / f"{name}.csv" for name in ("right", "wrong", "test")}
@@ -126,10 +121,8 @@ def test_simulate__a_nodes_training_gives_nan__it_sits_out_and_the_others_go_on(
     files = ("--data", tmp_path / "good.csv", "--data", tmp_path / "bad.csv", "--shards", shards)
     done = run("--app", app, *files, "--rounds", 1, "--json", out)
     (played,) = json.loads(out.read_text())["rounds"]
-    assert {node["name"]: node["status"] for node in played["nodes"]} == {
-        "good.csv": "ok",
-        "bad.csv": "passed",
-    }
+    statuses = {node["name"]: node["status"] for node in played["nodes"]}
+    assert statuses == {"good.csv": "ok", "bad.csv": "passed"}
     assert played["loss_after"] < played["loss_before"]
     assert re.search(r"bad.csv sat it out: train: tensor 'bias': expected training .*, got nan", done.stdout)
 
@@ -208,18 +201,8 @@ def test_simulate__one_seed__the_same_bytes_and_attackers_earn_nothing(project: 
     for name in ("first", "second"):
         out, report = tmp_path / f"{name}.json", tmp_path / f"{name}.html"
         done = run(
-            *(
-                "--nodes",
-                8,
-                "--rounds",
-                3,
-                "--split",
-                "dirichlet:0.8",
-                "--attack",
-                "label-flip:2",
-                "--seed",
-                7,
-            ),
+            *("--nodes", 8, "--rounds", 3, "--seed", 7),
+            *("--split", "dirichlet:0.8", "--attack", "label-flip:2"),
             *("--json", out, "--report", report),
             cwd=project,
         )
@@ -331,9 +314,8 @@ def test_simulate__environment_cannot_be_built__one_clear_line_names_the_package
     )
     said = Dao(tmp_path).refused("simulate")
     assert said.startswith("the app's environment cannot be built: ")
-    assert re.search(
-        r"Because (numpy|package-of-nobody) was not found", said
-    )  # whichever is looked for first
+    # whichever is looked for first
+    assert re.search(r"Because (numpy|package-of-nobody) was not found", said)
 
 
 def test_simulate__model_that_no_machine_holds__is_told_before_all_processes_start(
@@ -350,18 +332,7 @@ def test_simulate__model_that_no_machine_holds__is_told_before_all_processes_sta
     (tmp_path / "shards").mkdir()
     for name in "abcde":
         (tmp_path / "shards" / name).write_text(f"1,{ord(name)}\n")
-    data = tmp_path / "shards" / "a"
-    said = Dao(tmp_path).refused(
-        *(
-            "simulate",
-            "--app",
-            tmp_path / "app",
-            "--shards",
-            tmp_path / "shards",
-            "--data",
-            data,
-            "--data",
-            data,
-        )
-    )
+    data = ("--data", tmp_path / "shards" / "a")
+    places = ("--app", tmp_path / "app", "--shards", tmp_path / "shards")
+    said = Dao(tmp_path).refused("simulate", *places, *data, *data)
     assert re.match(r"app app: a model of 1,099.5 GB in \d processes of apps takes at least", said)

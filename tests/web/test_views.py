@@ -53,7 +53,7 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
         await reader.go(f"tasks/{trained.task}")
         await expect(main.get_by_role("heading", level=1)).to_have_text("Tumours <b>")
         measured = ("accuracy 0.9125", "after round 2, as the Superlink measured it; higher is better")
-        stop = "once the best of 5 rounds is not 0.001 better than that of the 5 before"
+        stop = "once the best of its last 5 rounds is not 0.001 better than that of the 5 before"
         for said in ("Reads cells.", "30 measurements of each <img", stop, *measured):
             await expect(main.locator(".task-card")).to_contain_text(said)
         await main.get_by_text("Settings of the app (4)").click()
@@ -120,11 +120,12 @@ async def test_task__each_address_in_it__has_a_button_that_copies_the_whole(
         await reader.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         for view in (f"tasks/{trained.task}", f"tasks/{trained.task}/rounds/2", f"proposals/{number}", ""):
             await reader.go(view)
-            links = reader.page.get_by_role("main").locator("a.who")
+            main = reader.page.get_by_role("main")
+            links, beside = main.locator("a.who"), main.locator("a.who + button.copy")
+            await expect(links.first).to_be_visible()
+            assert await beside.count() == await links.count()
             for place in range(await links.count()):
                 address = await links.nth(place).get_attribute("title")
-                beside = reader.page.locator("a.who + button.copy")
-                assert await beside.count() == await reader.page.locator("a.who").count()
                 await beside.nth(place).click()
                 assert await reader.page.evaluate("navigator.clipboard.readText()") == address
 

@@ -16,11 +16,9 @@ from dao.api.http.rate_limits import group_address
 MAX_CONNECTIONS = 2000
 MAX_PER_ADDRESS = 200  # a browser opens six, and an office has many
 REQUEST_SECONDS = 20.0  # from a request's first byte, or the connection's begin, to its last byte
-REFUSED_SECONDS = (
-    1.0  # that a connection which is one too many has to ask, so that it reads why it is refused
-)
+REFUSED_SECONDS = 1.0  # that one connection too many has to ask, so that it reads why it is refused
 MAX_DELAY = (
-    0.1  # seconds that a request may have waited to be read: it is refused unread where it would wait again
+    0.1  # seconds: a request that may have waited as long to be read, and would wait again, is refused
 )
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\n"
 _CLOSE, _END = b"Connection: close\r\n", b"\r\n\r\n"

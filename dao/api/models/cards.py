@@ -47,7 +47,7 @@ class CardBase(ResponseModel):
 
 
 class CardStop(ResponseModel):
-    """When a task ends by itself: the best of its last rounds is not so much better than that of as many before."""
+    """When a task ends by itself: the best of its last rounds is worse than that of as many before, or with a gain not so much better."""
 
     rounds: int
     gain_micro: int = Field(

@@ -139,7 +139,7 @@ class Round(ResponseModel):
     metric_micro: int | None = Field(
         None,
         validation_alias=AliasPath("manifest", "metric"),
-        description="Millionths of that metric of the new model on the round's shard, as the Superlink measured it; it decides nothing.",
+        description="Millionths of that metric of the new model on the round's shard, as the Superlink measured it; it decides no pay and no proof.",
     )
     loss_before_micro: Micro | None = _of_manifest("loss_before")
     loss_after_micro: Micro | None = _of_manifest("loss_after")

@@ -23,9 +23,9 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """When a task ends by itself: the best of its last `rounds` rounds is not so many millionths better than that of as many before.
+    """When a task ends by itself: the best of its last `rounds` rounds is less than so many millionths better than that of as many before.
 
-    By the card's metric where the rounds state it, else by the loss after them.
+    With a gain of 0: it is worse, and an equal one goes on. By the card's metric where the rounds state it, else by the loss after them.
     """
 
     rounds: Count

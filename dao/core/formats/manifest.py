@@ -157,9 +157,7 @@ class Manifest:
     along_median: Decimal  # in 2^-80
     loss_before: int
     loss_after: int
-    metric: (
-        MeasuredMetric | None
-    )  # that the task's card names; None where there is none, or it could not be had
+    metric: MeasuredMetric | None  # that the task's card names; None: it names none, or it could not be had
     budget_wei: Wei
     refunded_wei: Wei
     accounts: tuple[Account, ...]  # in the order in which their owners first committed

@@ -61,9 +61,11 @@ function Metric({ metric: { name, higher_is_better: isHigher }, measured }) {
 
 function Stop({ stop: { rounds, gain_micro: gain } }) {
   const better = gain > 0 ? `${formatLoss(gain)} better than` : "as good as";
+  const count = formatCount(rounds);
+  const [last, before] = rounds === 1 ? ["round", "one"] : [`${count} rounds`, count];
   return html`
     <${Figure} name="Ends by itself" note="members may vote for another card, and it goes on">
-      once the best of ${formatCount(rounds)} rounds is not ${better} that of the ${formatCount(rounds)} before
+      once the best of its last ${last} is not ${better} that of the ${before} before
     </${Figure}>
   `;
 }
