@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 from aggregator.publisher import Publisher
-from dao.audit.stop_rule import RoundFigures, count_rounds, explain_stop
-from dao.chain.blocks import BlockRef
+from dao.audit.look_back import LookBack
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.rounds import RoundReader
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.card import Card
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.types import Address, Digest, RoundId, TaskId, hex_of
+from dao.core.types import Address, Digest, TaskId, hex_of
 from dao.errors import ChainError, ContentError, DaoError
 
 LOOK_LIMIT = 5.0  # seconds that a result waits to know whether a round may follow it
@@ -27,9 +25,9 @@ class NextRound:
         """`report` takes events, as `StatusStream.emit` does."""
         self._chain, self._task, self._account, self._publisher = chain, task, account, publisher
         self._report = report
-        self._coordinator, self._reader = Coordinator(chain), RoundReader(chain, task)
+        self._coordinator = Coordinator(chain)
+        self._look_back = LookBack(chain, task, self._fetch_manifest)
         self._card: tuple[Digest, Card] | None = None  # that was read last
-        self._figures: dict[Digest, RoundFigures] = {}  # of results, by their hash: of those last looked at
 
     async def may_follow(self, manifest: Manifest, used_shards: int) -> bool:
         """Whether a round may follow this one at once; where that cannot be told, it is told once this one is posted."""
@@ -65,31 +63,12 @@ class NextRound:
             return f"all {rules.shards} validation shards are used; append more by a vote"
         if self._card is None or self._card[0] != rules.card:
             self._card = rules.card, await self._publisher.fetch_card(rules.card)
-        card = self._card[1]
         try:
-            return explain_stop(card, await self._look_back(card, newest, at))
+            return await self._look_back.explain_stop(self._card[1], newest, at)
         except (ChainError, ContentError) as error:
             self._report("trouble", error=f"the card's rule to stop: {error}")
             return ""
 
-    async def _look_back(self, card: Card, newest: Manifest | None, at: BlockRef) -> list[RoundFigures]:
-        """Return the figures of as many rounds as the card's rule looks back at, the newest first."""
-        if newest is None or not count_rounds(card):
-            return []
-        found, seen = [RoundFigures.of(newest)], dict[Digest, RoundFigures]()
-        while len(found) < count_rounds(card) and (parent := found[-1].parent):
-            digest, figures = await self._read_figures(parent, at)
-            seen[digest] = figures
-            found.append(figures)
-        self._figures = seen
-        return found
-
-    async def _read_figures(self, round_id: RoundId, at: BlockRef) -> tuple[Digest, RoundFigures]:
-        state = await self._coordinator.round_of(self._task, round_id, at)
-        if state.result_hash in self._figures:
-            return state.result_hash, self._figures[state.result_hash]
-        result = await self._reader.find_result(round_id, state, at)
-        if result is None:
-            raise ChainError(f"round {round_id}: no event of its result; use a node with more history")
-        path = await self._publisher.fetch(result.manifest_digest, MAX_MANIFEST)
-        return state.result_hash, RoundFigures.of(parse_manifest(await asyncio.to_thread(path.read_bytes)))
+    async def _fetch_manifest(self, digest: Digest) -> Manifest:
+        path = await self._publisher.fetch(digest, MAX_MANIFEST)
+        return parse_manifest(await asyncio.to_thread(path.read_bytes))

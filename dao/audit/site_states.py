@@ -1,20 +1,24 @@
 """Says of each site of a task whether its round waits for it, and what it did last, with the reason that it let out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dao.audit.look_back import EndReader
 from dao.audit.task_waits import read_newest
 from dao.chain.block_clock import format_time
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import RoundReader
 from dao.core import round_machine as machine
 from dao.core.commits import FAILED
 from dao.core.formats.manifest import Manifest
-from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId, hex_of
+from dao.core.types import NO_ROUND, Phase, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.gov.card_words import shorten
 from dao.store.source import Source
+
+_ENDINGS: Mapping[Phase, str] = {Phase.ABORTED: "was aborted", Phase.VOID: "was voided"}
 
 
 class SiteStanding(StrEnum):
@@ -36,26 +40,64 @@ class SiteState:
     why: str
 
 
-async def read_sites(chain: Chain, task: TaskId, source: Source) -> list[SiteState]:
-    """Read the state of each site, by its Supernode's address; Missing where no source has the newest manifest."""
-    newest = await read_newest(chain, task, source)
-    sites = {} if newest is None else {site.node: site for site in _list_settled(newest[0])}
-    at, coordinator = chain.final(), Coordinator(chain)
-    last = (await coordinator.task_of(task, at)).last_round
-    if not last:
-        return []
-    state = await coordinator.round_of(task, last, at)
-    if state.phase in (Phase.OPEN, Phase.CLOSED):
-        rules = await coordinator.rules_of_round(task, last, at)
-        reader = RoundReader(chain, task)
-        events = await reader.events_of(last, at)
+@dataclass(frozen=True, slots=True)
+class TaskSites:
+    """The sites of a task, by their Supernodes' addresses, with its newest round, 0 without one, and the phase of that.
+
+    `ended`: why its card lets no further round open, as EndReader says it.
+    """
+
+    round: RoundId = NO_ROUND
+    phase: Phase = Phase.NONE
+    sites: Sequence[SiteState] = ()
+    ended: str = ""
+
+    @property
+    def news(self) -> str:
+        """What the sites do not say: that the newest round came to nothing, so that they are as the result before it has them, and `ended`."""
+        lost = f"round {self.round} {_ENDINGS[self.phase]}" if self.phase in _ENDINGS else ""
+        return "; ".join(filter(None, (lost, self.ended)))
+
+
+class SiteReader:
+    """Reads the sites of one task; each reading goes on from where the last one ended."""
+
+    def __init__(self, chain: Chain, task: TaskId, source: Source) -> None:
+        self._chain, self._task, self._source = chain, task, source
+        self._coordinator, self._rounds = Coordinator(chain), RoundReader(chain, task)
+        self._end = EndReader(chain, task, source)
+
+    async def read(self) -> TaskSites:
+        """Read the state of each site at the chain's final block.
+
+        Missing where no source has the newest manifest, DecodeError where that is malformed.
+        """
+        at = self._chain.final()
+        last = (await self._coordinator.task_of(self._task, at)).last_round
+        if not last:
+            return TaskSites()
+        newest = await read_newest(self._chain, self._task, self._source, at)
+        sites = {} if newest is None else {site.node: site for site in _list_settled(newest[0])}
+        state = await self._coordinator.round_of(self._task, last, at)
+        if state.phase in (Phase.OPEN, Phase.CLOSED):
+            sites |= await self._read_waiting(last, state, sites, at)
+        ended = await self._end.explain_end(newest and newest[0], at)
+        return TaskSites(last, state.phase, [site for _, site in sorted(sites.items())], ended)
+
+    async def _read_waiting(
+        self, last: RoundId, state: RoundState, sites: Mapping[str, SiteState], at: BlockRef
+    ) -> dict[str, SiteState]:
+        """Return the members of a round that has no result yet, with what they did in the one before."""
+        rules = await self._coordinator.rules_of_round(self._task, last, at)
+        events = await self._rounds.events_of(last, at)
         forced = {hex_of(event.node) for event in events.forced}
-        for node in map(hex_of, await reader.owners_of(events.opened)):
+        waiting: dict[str, SiteState] = {}
+        for node in map(hex_of, await self._rounds.owners_of(events.opened)):
             why = _explain_wait(rules, state, is_forced=node in forced)
             if before := sites.get(node):
                 why += f"; in round {before.round} {before.standing}: {before.why}"
-            sites[node] = SiteState(node, SiteStanding.WAITING, last, why)
-    return [site for _, site in sorted(sites.items())]
+            waiting[node] = SiteState(node, SiteStanding.WAITING, last, why)
+        return waiting
 
 
 def _explain_wait(rules: Rules, state: RoundState, *, is_forced: bool) -> str:

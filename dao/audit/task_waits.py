@@ -91,9 +91,14 @@ async def _list_commits(
     ]
 
 
-async def read_newest(chain: Chain, task: TaskId, source: Source) -> tuple[Manifest, RoundState] | None:
-    """Read the newest round whose result stands; None where there is none, Missing where no source has its manifest."""
-    at, coordinator = chain.final(), Coordinator(chain)
+async def read_newest(
+    chain: Chain, task: TaskId, source: Source, at: BlockRef
+) -> tuple[Manifest, RoundState] | None:
+    """Read the newest round whose result stands at a block; None where there is none.
+
+    Missing where no source has its manifest, DecodeError where that is malformed.
+    """
+    coordinator = Coordinator(chain)
     head = (await coordinator.task_of(task, at)).head
     if not head:
         return None
@@ -106,7 +111,7 @@ async def read_newest(chain: Chain, task: TaskId, source: Source) -> tuple[Manif
 
 async def read_missing(chain: Chain, task: TaskId, source: Source) -> list[MissingNode]:
     """Read who was missing in the newest round whose result stands, as `read_newest` reads it; nobody where there is none."""
-    newest = await read_newest(chain, task, source)
+    newest = await read_newest(chain, task, source, chain.final())
     return [] if newest is None else list_missing(*newest)
 
 

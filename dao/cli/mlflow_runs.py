@@ -3,6 +3,8 @@
 import importlib.util
 import logging
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from dao.errors import ConfigError
 
 DATABASE = "mlflow.db"
 _MOST = 1000  # figures that MLflow takes at once
+_MOST_CHARACTERS = 250  # that it takes in a name
 
 
 def require_mlflow(folder: Path) -> None:
@@ -20,6 +23,21 @@ def require_mlflow(folder: Path) -> None:
         raise ConfigError("--mlflow: needs a package that is not here: pip install mlflow-skinny")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"--mlflow {folder}: is there already; expected a new name, or an empty folder")
+
+
+def make_name(text: str) -> str:
+    """Return a figure's name as MLflow takes it: of letters, digits and `_ . - /` and spaces, with no part empty or of dots alone."""
+    # what stands for an empty part adds a character for each slash, at most as many as there were
+    parts = re.sub(r"[^\w.\- /]", "_", text[: _MOST_CHARACTERS // 2]).split("/")
+    return "/".join(part if part.strip(".") else "_" for part in parts)
+
+
+def describe_mlflow(address: str) -> str:
+    """Return how to show a database: by the whole of MLflow, whose packages go with no other's."""
+    return (
+        "to show it (pip install mlflow, in an environment of its own): "
+        f"mlflow ui --backend-store-uri {shlex.quote(address)}"
+    )
 
 
 def write_mlflow(task: TaskId, found: Sequence[RoundMetrics], folder: Path) -> str:
@@ -37,7 +55,7 @@ def write_mlflow(task: TaskId, found: Sequence[RoundMetrics], folder: Path) -> s
     times = [1000 * one.posted_at for one in found]
     run = client.create_run(experiment, start_time=min(times, default=0), run_name=name).info.run_id
     figures = [
-        Metric(key, value, at, one.round)
+        Metric(make_name(key), value, at, one.round)
         for one, at in zip(found, times, strict=True)
         for key, value in one.values.items()
     ]

@@ -78,6 +78,8 @@ def get(
     """
     if wanted is not None and wanted != BEST and not re.fullmatch(r"[1-9]\d{0,15}", wanted, re.ASCII):
         raise ConfigError(f"--round {wanted[:40]!r}: expected the number of a round, or {BEST}")
+    if app_python and not onnx:
+        raise ConfigError(f"--app-python {app_python}: runs the app for --onnx alone; name both, or neither")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"--out {out}: is there already; expected a new name, or an empty folder")
 

@@ -15,6 +15,8 @@ from dao.core.formats.cid import Cid
 from dao.core.types import Digest, Wei, digest_of, hex_of
 from dao.errors import ConfigError, DecodeError
 
+_ABSENT = "–"  # in a table, of a row without this field
+
 
 def parse_tokens(text: str, what: str, *, or_none: bool = True) -> Wei:
     """Read an amount of whole tokens (or ether), as `2.5`, exactly; ConfigError names `what`.
@@ -61,12 +63,13 @@ def print_fields(fields: Mapping[str, object]) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, object]], nothing: str) -> None:
-    """Print rows under the names of their fields; `nothing` where there are none."""
+    """Print rows under the names of all their fields, in order of appearance; `nothing` where there are none."""
     if not rows:
         print(nothing)
         return
-    lines = [tuple(rows[0]), *(tuple(map(_text, row.values())) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    names = tuple(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *(tuple(_text(row.get(name, _ABSENT)) for name in names) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
 

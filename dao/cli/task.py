@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dao.audit.findings import Missing
+from dao.audit.look_back import EndReader
 from dao.audit.task_waits import MissingNode, TaskWait, list_missing, read_newest, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
@@ -38,7 +39,7 @@ from dao.core.formats.manifest import Manifest
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
-from dao.errors import RuleError
+from dao.errors import DecodeError, RuleError
 from dao.gov.card_words import describe_metric, read_card_words, shorten
 
 app = typer.Typer(no_args_is_help=True)
@@ -108,14 +109,15 @@ def create(
 def show(
     task: TaskArgument, *, network: ChainOptions, content: ContentOptions, json: JsonOption = False
 ) -> None:
-    """Show a task's rules, state and funds, and whom its round waits for; with a source of content, its card and who was missing.
+    """Show a task's rules, state and funds, and whom its round waits for; with a source of content, its card, who was missing and whether the card ends it.
 
     Example: dao task show 1
     """
 
     async def read() -> tuple[dict[str, object], list[TaskWait], list[MissingNode] | None]:
         async with open_chain(network) as chain:
-            rules = await Coordinator(chain).rules_of(TaskId(task), chain.final())
+            at = chain.final()
+            rules = await Coordinator(chain).rules_of(TaskId(task), at)
             fields = {**await _state(chain, TaskId(task)), **_rule_fields(rules)}
             waits = await read_waits(chain, TaskId(task))
             if not content.are_named:
@@ -123,12 +125,15 @@ def show(
             async with content.open(chain.domain) as source:
                 card = await read_card_words(source, rules.card)
                 try:
-                    newest = await read_newest(chain, TaskId(task), source)
-                except Missing as error:  # the newest manifest; the rest is there
+                    newest = await read_newest(chain, TaskId(task), source, at)
+                except (Missing, DecodeError) as error:  # the newest manifest; the rest is there
                     return {**card, **fields, "trouble": f"who was missing: {error}"}, waits, None
                 if newest is None:
                     return {**card, **fields}, waits, []
-                return {**card, **_show_metric(newest[0]), **fields}, waits, list_missing(*newest)
+                measured = _show_metric(newest[0])
+                why = await EndReader(chain, TaskId(task), source).explain_end(newest[0], at)
+                ended = {"ended": why} if why else {}
+                return {**card, **measured, **ended, **fields}, waits, list_missing(*newest)
 
     fields, waits, missing = asyncio.run(read())
     if json:

@@ -13,7 +13,7 @@ from dao.audit.round_metrics import RoundMetrics, list_metrics
 from dao.chain.contracts import Coordinator
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.content_options import ContentOptions
-from dao.cli.mlflow_runs import require_mlflow, write_mlflow
+from dao.cli.mlflow_runs import describe_mlflow, require_mlflow, write_mlflow
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import print_json, print_table
@@ -35,7 +35,9 @@ def metrics(
     ] = None,
     mlflow: Annotated[
         Path | None,
-        typer.Option(help="Folder for MLflow's database, which is written anew; needs mlflow-skinny."),
+        typer.Option(
+            help="Folder for MLflow's database, which is written anew; needs mlflow-skinny, and mlflow to show it."
+        ),
     ] = None,
     network: ChainOptions,
     content: ContentOptions,
@@ -65,10 +67,15 @@ def metrics(
         write_tensorboard(rounds, tensorboard)
     if mlflow is not None:
         address = write_mlflow(TaskId(task), rounds, mlflow)
-        typer.echo(f"mlflow ui --backend-store-uri {address}", err=True)
+        typer.echo(describe_mlflow(address), err=True)
     if json:
         print_json([asdict(played) for played in rounds])
-        return
+    else:
+        print_rounds(rounds)
+
+
+def print_rounds(rounds: Sequence[RoundMetrics]) -> None:
+    """Print a table of rounds, with the figures that are of the whole round."""
     rows = [
         {"round": played.round}
         | {name: f"{value:.6g}" for name, value in played.values.items() if not name.startswith(_NODE)}

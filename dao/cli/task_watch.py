@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dao.audit.findings import Missing
-from dao.audit.site_states import SiteStanding, SiteState, read_sites
+from dao.audit.site_states import SiteReader, SiteStanding, SiteState, TaskSites
 from dao.chain.contracts import Coordinator
 from dao.chain.task_follower import TaskFollower
 from dao.cli.chain_options import ChainOptions, open_chain
@@ -21,7 +21,7 @@ from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import printable
 from dao.core.types import TaskId, Timestamp
-from dao.errors import ChainError
+from dao.errors import ChainError, DecodeError
 
 _LOOK = 5  # seconds of block time until the state is read again without news: what is final comes later than the news
 _COLOURS = {
@@ -47,29 +47,29 @@ def watch(
     if console.is_terminal and not json:
         board = _Board(task)
         with Live(get_renderable=board.render, console=console, refresh_per_second=2):
-            asyncio.run(_follow(TaskId(task), network, content, board.show))
+            asyncio.run(follow(TaskId(task), network, content, board.show))
     else:
-        asyncio.run(_follow(TaskId(task), network, content, _Printer(json).show))
+        asyncio.run(follow(TaskId(task), network, content, _Printer(json).show))
 
 
-async def _follow(
+async def follow(
     task: TaskId,
     network: ChainOptions,
     content: ContentOptions,
-    show: Callable[[Sequence[SiteState], str], None],
+    show: Callable[[TaskSites, str], None],
 ) -> None:
     """Show the sites now, and again with each change, without end; `show` also hears why they could not be read, if so."""
     async with open_chain(network) as chain, content.open(chain.domain) as source:
         await Coordinator(chain).task_of(task, chain.final())
         async with TaskFollower(chain, task) as follower:
-            sites: Sequence[SiteState] = []
+            reader, found = SiteReader(chain, task, source), TaskSites()
             while True:
                 trouble = ""
                 try:
-                    sites = await read_sites(chain, task, source)
-                except (Missing, ChainError) as error:  # it may come
+                    found = await reader.read()
+                except (Missing, DecodeError, ChainError) as error:  # it may come, or a better one after it
                     trouble = printable(str(error))
-                show(sites, trouble)
+                show(found, trouble)
                 await follower.wait(Timestamp(follower.now() + _LOOK))
 
 
@@ -79,37 +79,46 @@ class _Board:
 
     task: int
     sites: Sequence[SiteState] = ()
-    trouble: str = "reading the task's rounds"
+    caption: str = "reading the task's rounds"
 
-    def show(self, sites: Sequence[SiteState], trouble: str) -> None:
-        self.sites, self.trouble = sites, trouble or ("" if sites else "no round yet")
+    def show(self, found: TaskSites, trouble: str) -> None:
+        self.sites = found.sites
+        self.caption = trouble or found.news or ("" if found.round else "no round yet")
 
     def render(self) -> RenderableType:
-        table = Table(title=f"task {self.task}", caption=self.trouble, title_justify="left", box=None)
+        caption = Text(self.caption)  # no words of others as markup, here and below
+        table = Table(title=f"task {self.task}", caption=caption, title_justify="left", box=None)
         for column in ("site", "round", "state", "why"):
             table.add_column(column, no_wrap=column != "why")
         for site in self.sites:
             colour = _COLOURS[site.standing]
-            standing, why = Text(site.standing, colour), Text(site.why)  # no words of others as markup
+            standing, why = Text(site.standing, colour), Text(site.why)
             table.add_row(site.node, str(site.round), standing, why)
         return table
 
 
 @dataclass
 class _Printer:
-    """Prints each site's state when it changes, a line each."""
+    """Prints each site's state when it changes, and what else is new, a line each."""
 
     as_json: bool
     shown: dict[str, SiteState] = field(default_factory=dict)
+    news: str = ""
     trouble: str = ""
 
-    def show(self, sites: Sequence[SiteState], trouble: str) -> None:
-        for site in self._list_changed(sites):
-            line = f"round {site.round}: {site.node} {site.standing}: {site.why}"
-            print(json_lines.dumps(asdict(site)) if self.as_json else line, flush=True)
+    def show(self, found: TaskSites, trouble: str) -> None:
+        for site in self._list_changed(found.sites):
+            self._print(asdict(site), f"round {site.round}: {site.node} {site.standing}: {site.why}")
+        if found.news and found.news != self.news:
+            news = {"round": found.round, "phase": found.phase.name.lower(), "ended": found.ended}
+            self._print(news, printable(found.news))
+        self.news = found.news
         if trouble and trouble != self.trouble:
             sys.stderr.write(f"dao: {trouble}\n")
         self.trouble = trouble
+
+    def _print(self, fields: dict[str, object], line: str) -> None:
+        print(json_lines.dumps(fields) if self.as_json else line, flush=True)
 
     def _list_changed(self, sites: Sequence[SiteState]) -> Iterable[SiteState]:
         for site in sites:

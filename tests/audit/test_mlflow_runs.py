@@ -2,13 +2,17 @@
 
 import json
 import os
+import posixpath
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dao.cli.mlflow_runs import require_mlflow
+from dao.cli.mlflow_runs import describe_mlflow, make_name, require_mlflow
 from dao.errors import ConfigError
 
 INSTALL_LIMIT, WRITE_LIMIT = 240, 120  # seconds
@@ -20,7 +24,7 @@ from dao.audit.round_metrics import RoundMetrics
 from dao.cli.mlflow_runs import require_mlflow, write_mlflow
 folder = Path(sys.argv[1])
 require_mlflow(folder)
-rounds = [RoundMetrics(n, 1000 + n, {"loss/after": 1 / n, "score/0xab": -0.5}) for n in (1, 3)]
+rounds = [RoundMetrics(n, 1000 + n, {"loss/after": 1 / n, "score/0xab": -0.5, "metric/": 1.0, "metric/F1 (macro)@5": 1.0}) for n in (1, 3)]
 address = write_mlflow(7, rounds, folder)
 from mlflow import MlflowClient
 client = MlflowClient(tracking_uri=address)
@@ -48,6 +52,34 @@ def test_require_mlflow__a_folder_with_files__is_refused(
         require_mlflow(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("loss/after", "loss/after"),
+        ("metric/F1 (macro)", "metric/F1 _macro_"),
+        ("metric/accuracy@5", "metric/accuracy_5"),
+        ("metric/", "metric/_"),
+        ("metric/val//../f-1.0", "metric/val/_/_/f-1.0"),
+        ("", "_"),
+    ],
+)
+def test_make_name__words_of_strangers__are_as_mlflow_takes_them(text: str, name: str) -> None:
+    assert make_name(text) == name
+
+
+@given(st.text())
+def test_make_name__any_text__is_short_and_a_path_of_its_own(text: str) -> None:
+    name = make_name(f"metric/{text}")
+    assert re.fullmatch(r"metric/[\w.\- /]{1,243}", name)
+    assert posixpath.normpath(name) == name
+
+
+def test_describe_mlflow__a_folder_with_a_space__is_quoted() -> None:
+    said = describe_mlflow("sqlite:////my runs/mlflow.db")
+    assert "pip install mlflow, in an environment of its own" in said
+    assert said.endswith("mlflow ui --backend-store-uri 'sqlite:////my runs/mlflow.db'")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_write_mlflow__two_rounds__mlflow_reads_each_figure_at_its_round(tmp_path: Path) -> None:
@@ -73,4 +105,6 @@ def test_write_mlflow__two_rounds__mlflow_reads_each_figure_at_its_round(tmp_pat
     assert told == {
         "loss/after": [[1, 1001000, 1.0], [3, 1003000, 1 / 3]],
         "score/0xab": [[1, 1001000, -0.5], [3, 1003000, -0.5]],
+        "metric/_": [[1, 1001000, 1.0], [3, 1003000, 1.0]],
+        "metric/F1 _macro__5": [[1, 1001000, 1.0], [3, 1003000, 1.0]],
     }

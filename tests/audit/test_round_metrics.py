@@ -11,7 +11,7 @@ from tensorboardX.record_writer import masked_crc32c
 
 from dao.audit.provenance import TracedRound
 from dao.audit.round_metrics import list_metrics
-from dao.cli.task_metrics import write_tensorboard
+from dao.cli.task_metrics import print_rounds, write_tensorboard
 from dao.core.formats.manifest import MeasuredMetric
 from dao.core.types import hex_of
 from dao.errors import ConfigError
@@ -19,12 +19,12 @@ from dao.errors import ConfigError
 ONE, OTHER = bytes([1] * 20), bytes([2] * 20)
 
 
-def traced(number: int, before: int, after: int) -> TracedRound:
+def traced(number: int, before: int, after: int, *, name: str | None = None) -> TracedRound:
     nodes = [
         SimpleNamespace(node=ONE, weight=5, score=before - after, reward_wei=3 * 10**18),
         SimpleNamespace(node=OTHER, weight=0, score=0, reward_wei=0),
     ]
-    metric = MeasuredMetric("acc\u202euracy", 875_000) if number == 3 else None
+    metric = MeasuredMetric(name, 875_000) if name else None
     manifest = SimpleNamespace(
         metric=metric, loss_before=before, loss_after=after, nodes=nodes, passes=[1], absent=[]
     )
@@ -32,7 +32,8 @@ def traced(number: int, before: int, after: int) -> TracedRound:
     return TracedRound(cast("Any", record), cast("Any", manifest), ())
 
 
-ROUNDS = [traced(1, 2_000_000, 1_500_000), traced(3, 1_500_000, 1_250_000)]
+WITHOUT, WITH = traced(1, 2_000_000, 1_500_000), traced(3, 1_500_000, 1_250_000, name="acc\u202euracy")
+ROUNDS = [WITHOUT, WITH]
 
 
 def read_events(folder: Path) -> list[tuple[str, int, float, float]]:
@@ -87,3 +88,24 @@ def test_write_tensorboard__without_its_package__says_what_to_install(
     with pytest.raises(ConfigError, match="pip install tensorboardX"):
         write_tensorboard(list_metrics(ROUNDS), tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("rounds", "cells"),
+    [
+        ([WITHOUT, WITH], {"metric/accuracy": ["–", "0.875"], "loss/after": ["1.5", "1.25"]}),
+        ([WITH, WITHOUT], {"metric/accuracy": ["0.875", "–"], "loss/after": ["1.25", "1.5"]}),
+        (
+            [WITH, traced(4, 1_250_000, 1_000_000, name="recall")],
+            {"metric/accuracy": ["0.875", "–"], "metric/recall": ["–", "0.875"], "paid": ["3", "3"]},
+        ),
+    ],
+)
+def test_print_rounds__metric_comes_goes_or_is_renamed__each_figure_under_its_own_name(
+    rounds: list[TracedRound], cells: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_rounds(list_metrics(rounds))
+    names, *lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    for name, expected in cells.items():
+        assert [line[names.index(name)] for line in lines] == expected
+    assert len({len(line) for line in (names, *lines)}) == 1

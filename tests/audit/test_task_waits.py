@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from dao.audit.site_states import SiteStanding, SiteState, read_sites
+from dao.audit.site_states import SiteReader, SiteStanding, SiteState, TaskSites
 from dao.audit.task_waits import UNHEARD, TaskWait, read_missing, read_waits
 from dao.chain.contracts import Coordinator
 from dao.core.formats.manifest import Absent, Pass, dump_manifest
 from dao.core.statement import compute_result
-from dao.core.types import ZERO_DIGEST, RoundId, Signature, Status, hex_of
+from dao.core.types import ZERO_DIGEST, Phase, RoundId, Signature, Status, Timestamp, hex_of
 from dao.devnet.anvil import Anvil
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -34,7 +34,8 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
         coordinator = Coordinator(chain)
         assert await read_waits(chain, task) == []
         assert await read_missing(chain, task, store) == []
-        assert await read_sites(chain, task, store) == []
+        reader = SiteReader(chain, task, store)
+        assert await reader.read() == TaskSites()
         opened = await sender.send(coordinator.open_round(task))
         begin = opened.events[0].timestamp
         waits = await read_waits(chain, task)
@@ -42,7 +43,9 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
             TaskWait(ROUND, node, "commit", begin, begin + RULES.commit_period, UNHEARD)  # type: ignore[arg-type]
             for node in sorted(hex_of(member.operator.address) for member in members)
         ]
-        sites = await read_sites(chain, task, store)
+        found = await reader.read()
+        assert (found.round, found.phase, found.news) == (ROUND, Phase.OPEN, "")
+        sites = found.sites
         assert [(site.node, str(site.standing), site.round) for site in sites] == [
             (wait.who, "waiting", ROUND) for wait in waits
         ]
@@ -51,6 +54,8 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
             blocks = [chain.final()]
             patched.setattr(chain, "final", blocks.pop)
             assert await read_waits(chain, task) == waits
+            blocks.append(chain.head())
+            assert (await reader.read()).sites == sites
         assert str(waits[0]).startswith(f"round 1 awaits the commit of {waits[0].who} since 20")
 
         where = (task, ROUND, opened.events[0].block)
@@ -58,7 +63,7 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
         end = closed.events[0].timestamp
         [wait] = await read_waits(chain, task)
         assert (wait.who, wait.awaited, wait.since) == (hex_of(superlink.operator.address), "result", end)
-        assert {site.why[:33] for site in await read_sites(chain, task, store)} == {
+        assert {site.why[:33] for site in (await reader.read()).sites} == {
             "the round's result is due until 2"
         }
         assert wait.until == end + RULES.reveal_period + RULES.result_period
@@ -84,7 +89,7 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
             (hex_of(passed.node), "passed", begin),
         }
         assert {one.why for one in missing if one.status == "passed"} == {"training\u202e failed"}
-        states = {site.node: site for site in await read_sites(chain, task, store)}
+        states = {site.node: site for site in (await reader.read()).sites}
         counted = hex_of(manifest.nodes[1].node)
         assert states == {
             hex_of(wrong.node): SiteState(
@@ -99,7 +104,19 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
             counted: SiteState(counted, SiteStanding.COUNTED, ROUND, manifest.nodes[1].reason),
         }
         await sender.send(coordinator.open_round(task))
-        again = {site.node: site for site in await read_sites(chain, task, store)}[hex_of(wrong.node)]
+        again = {site.node: site for site in (await reader.read()).sites}[hex_of(wrong.node)]
         assert (again.standing, again.round) == ("waiting", ROUND + 1)
         assert again.why.endswith("; in round 1 failed: a value is no number")
         assert all(str(one).startswith(f"round 1 missed {one.node} since 20") for one in missing)
+
+        late = Timestamp(chain.head().timestamp + RULES.commit_period + RULES.result_period + 1)
+        network.anvil.request("anvil_setNextBlockTimestamp", late)
+        network.anvil.request("evm_mine")
+        await chain.reach(timestamp=late, limit=30)
+        await sender.send(coordinator.abort(task, RoundId(2)))
+        found = await reader.read()
+        assert found.phase is Phase.ABORTED
+        assert found.news.startswith(
+            "round 2 was aborted; whether its card ends it is not known: the card 0x00000000… cannot be had"
+        )
+        assert {site.node: site for site in found.sites} == states

@@ -33,6 +33,11 @@ def test_challenge__two_ways_at_once__refused(dao: Dao) -> None:
     assert "--demand, --gradients and --reason: expected one of them" in said
 
 
+def test_model_get__an_interpreter_without_onnx__refused(dao: Dao, tmp_path: Path) -> None:
+    said = dao.refused("model", "get", 1, "--out", tmp_path / "model", "--app-python", "python3")
+    assert said == "--app-python python3: runs the app for --onnx alone; name both, or neither"
+
+
 def test_superlink__content_settings_that_are_a_nodes__refused(dao: Dao, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[content]\nkeep_bytes = 1048576\n")
     assert "content.keep_bytes: there is no such setting" in dao.refused(

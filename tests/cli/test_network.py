@@ -110,7 +110,7 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
         nowhere = ("--superlink", "127.0.0.1:9")
         said = dao.refused("node", "join", task["task"], "--data", data, *nowhere, *approval, *owned)
         assert "Superlink 127.0.0.1:9: no answer" in said
-        assert said.endswith("nothing was sent; correct these, or join --unchecked")
+        assert said.endswith("nothing was sent; name another by --superlink, or join --unchecked")
     dao.run("node", "join", task["task"], "--data", data, "--superlink", address, *approval, *owned)
     return home
 

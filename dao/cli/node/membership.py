@@ -145,7 +145,9 @@ def _check(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, *,
     except ContentError as error:
         raise ContentError(f"the data cannot be checked yet: {error}; or join --unchecked") from None
     except Unreachable as error:
-        raise Unreachable(f"{error}; nothing was sent; correct these, or join --unchecked") from None
+        raise Unreachable(
+            f"{error}; nothing was sent; name another by --superlink, or join --unchecked"
+        ) from None
     for line in describe_report(report):
         typer.echo(printable(line))
     require_fit(report, "nothing was sent; correct these, or join --unchecked")
