@@ -152,6 +152,8 @@ async def running(made: Sequence[GradientJuror]) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for juror in made:
+            await juror.close()
 
 
 async def reach(world: World, kind: type[E], count: int) -> list[E]:
@@ -276,6 +278,7 @@ async def test_check__store_drops_the_models_meanwhile__judged_all_the_same(
     ):
         juror = replace(made[0], evaluator_of=lambda _app, scratch: Dropping(evaluator, 1.0, scratch))
         judgement = await juror.check(ROUND)
+        await juror.close()
         assert judgement is not None
         assert not judgement.is_wrong, judgement.words
 

@@ -186,7 +186,7 @@ async def test_earnings__chosen_by_the_reader__are_drawn_for_each_supernode(
                 await page.get_by_label("Show").select_option(choice)
                 await expect(page.get_by_role("img", name=re.compile(title))).to_be_visible()
             await reader.settled()
-            await expect(page.locator("canvas")).to_have_count(3)
+            await expect(page.locator("canvas")).to_have_count(4)
 
 
 async def test_search__of_what_there_is_and_is_not__finds_it_or_says_so(
