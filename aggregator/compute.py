@@ -203,7 +203,7 @@ class RoundComputer:
             path, gradient = await self._quantise(evaluated.path, job.base.model.layout, "reference.cwg")
             return await asyncio.gather(
                 self._publisher.put_file(path),
-                asyncio.to_thread(compute_gradient_root, job.inputs, gradient),
+                asyncio.to_thread(compute_gradient_root, gradient, job.inputs.rules.body_depth),
                 asyncio.to_thread(
                     compute_round_scores,
                     *(job.inputs, entries, weighing, gradient, gate.last_step, tensor_files.each),
@@ -232,10 +232,10 @@ class RoundComputer:
         return loss, None
 
     def _write_last_step(self, base: RoundBase, depth: int) -> tuple[Gradient | None, Digest]:
-        if base.before is None:
-            return None, ZERO_DIGEST
-        step = tensor_files.write_step(base.before, base.model, self._scratch / "step.cwg")
-        return step, compute_body_root(step.body, depth)
+        step = None
+        if base.before is not None:
+            step = tensor_files.write_step(base.before, base.model, self._scratch / "step.cwg")
+        return step, compute_gradient_root(step, depth)
 
     async def _quantise(self, floats: Path, layout: Layout, name: str) -> tuple[Path, Gradient]:
         path = self._scratch / name

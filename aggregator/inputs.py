@@ -14,10 +14,9 @@ from dao.chain.events import RoundOpened
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core.commits import CommitRecord, Failure, PassRecord
-from dao.core.constants import MAX_MANIFEST
 from dao.core.formats import reasons
 from dao.core.formats.layout import Layout, compute_model_root
-from dao.core.formats.manifest import Manifest, Shard, parse_manifest
+from dao.core.formats.manifest import Manifest, Shard
 from dao.core.round_machine import compute_counted_stake
 from dao.core.transition import PreState, RoundInputs, get_post_state, retire_drawn
 from dao.core.types import Address, Digest, RoundId, Rules, Status, hex_of
@@ -38,8 +37,7 @@ async def read_base(
     posted = (await reader.events_of(parent, chain.final())).posted
     if posted is None:
         raise ChainError(f"round {parent}: is a parent, but has no result; use a node with more history")
-    path = await publisher.fetch(posted.result.manifest_digest, MAX_MANIFEST)
-    manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
+    manifest = await publisher.fetch_manifest(posted.result.manifest_digest)
     return await _open_base(publisher, manifest, posted.result.model_digest)
 
 

@@ -7,10 +7,8 @@ from aggregator.publisher import Publisher
 from dao.audit.look_back import LookBack
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.core.constants import MAX_MANIFEST
-from dao.core.formats.card import Card
-from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.types import Address, Digest, TaskId, hex_of
+from dao.core.formats.manifest import Manifest
+from dao.core.types import Address, TaskId, hex_of
 from dao.errors import ChainError, ContentError, DaoError
 
 LOOK_LIMIT = 5.0  # seconds that a result waits to know whether a round may follow it
@@ -23,17 +21,16 @@ class NextRound:
         self, chain: Chain, task: TaskId, account: Address, publisher: Publisher, report: Callable[..., None]
     ) -> None:
         """`report` takes events, as `StatusStream.emit` does."""
-        self._chain, self._task, self._account, self._publisher = chain, task, account, publisher
+        self._chain, self._task, self._account = chain, task, account
         self._report = report
         self._coordinator = Coordinator(chain)
-        self._look_back = LookBack(chain, task, self._fetch_manifest)
-        self._card: tuple[Digest, Card] | None = None  # that was read last
+        self._look_back = LookBack(chain, task, publisher.fetch_manifest, publisher.fetch_card)
 
     async def may_follow(self, manifest: Manifest, used_shards: int) -> bool:
         """Whether a round may follow this one at once; where that cannot be told, it is told once this one is posted."""
         try:
             async with asyncio.timeout(LOOK_LIMIT):
-                return not await self.explain_end(manifest, used_shards)
+                return not (await self.explain_loss() or await self.explain_end(manifest, used_shards))
         except (DaoError, TimeoutError) as error:  # such as of a card that is none, or that nobody has
             self._report(
                 "trouble", round=manifest.round, error=str(error) or "the task's card is slow to come"
@@ -50,25 +47,18 @@ class NextRound:
         return "" if is_ours else f"the DAO gave it to Superlink {hex_of(rules.superlink)}"
 
     async def explain_end(self, newest: Manifest | None, used_shards: int) -> str:
-        """Return why no round may follow, by the rules that it would open with; "" where one may.
+        """Return why no round may follow in a task that is this Superlink's, by the rules that it would open with; "" where one may.
 
         `newest`: the manifest of the round that it would follow; `used_shards` have been drawn by then. Where the rounds that the
         card's rule looks back at cannot be had, as at a successor, the rule is taken not to hold.
         """
-        if loss := await self.explain_loss():
-            return loss
         at = self._chain.final()
         rules = await self._coordinator.rules_of(self._task, at)
         if used_shards == rules.shards:
             return f"all {rules.shards} validation shards are used; append more by a vote"
-        if self._card is None or self._card[0] != rules.card:
-            self._card = rules.card, await self._publisher.fetch_card(rules.card)
+        card = await self._look_back.read_card(rules.card)
         try:
-            return await self._look_back.explain_stop(self._card[1], newest, at)
+            return await self._look_back.explain_stop(card, newest, at)
         except (ChainError, ContentError) as error:
             self._report("trouble", error=f"the card's rule to stop: {error}")
             return ""
-
-    async def _fetch_manifest(self, digest: Digest) -> Manifest:
-        path = await self._publisher.fetch(digest, MAX_MANIFEST)
-        return parse_manifest(await asyncio.to_thread(path.read_bytes))

@@ -8,8 +8,10 @@ from pathlib import Path
 from aggregator.retention import Retention
 from dao.app.frozen_base import fetch_frozen_base
 from dao.content.cards import fetch_card
+from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.card import Card
 from dao.core.formats.cid import Cid
+from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.types import NO_ROUND, Digest, RoundId
 from dao.errors import ContentError
 from dao.store.layered import LayeredStore
@@ -38,6 +40,11 @@ class Publisher:
     async def fetch(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
         """Return a content's file, checked, from here or from any source that has it."""
         return await self._store.get(content, max_bytes)
+
+    async def fetch_manifest(self, digest: Digest) -> Manifest:
+        """Return the manifest of a digest."""
+        path = await self.fetch(digest, MAX_MANIFEST)
+        return parse_manifest(await asyncio.to_thread(path.read_bytes))
 
     async def fetch_card(self, digest: Digest) -> Card:
         """Return a task's card, which stays here for good: members ask this Superlink for it."""

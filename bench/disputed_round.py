@@ -159,7 +159,7 @@ class DisputedRound:
         weighing = compute_round_weights(inputs, entries, contents.gradient, tensor_files.each)
         new, step = np.empty(contents.base.layout.size, FLOAT), np.empty_like(contents.update.body)
         roots = compute_round_model(inputs, entries, weighing, contents.base, step, new, tensor_files.each)
-        slope = compute_gradient_root(inputs, contents.gradient)
+        slope = compute_gradient_root(contents.gradient, inputs.rules.body_depth)
         outcome = RoundOutcome(
             weighing=weighing,
             scoring=compute_round_scores(

@@ -66,6 +66,7 @@ class SiteReader:
         self._chain, self._task, self._source = chain, task, source
         self._coordinator, self._rounds = Coordinator(chain), RoundReader(chain, task)
         self._end = EndReader(chain, task, source)
+        self._newest: tuple[Manifest, RoundState] | None = None
 
     async def read(self) -> TaskSites:
         """Read the state of each site at the chain's final block.
@@ -73,16 +74,24 @@ class SiteReader:
         Missing where no source has the newest manifest, DecodeError where that is malformed.
         """
         at = self._chain.final()
-        last = (await self._coordinator.task_of(self._task, at)).last_round
+        task = await self._coordinator.task_of(self._task, at)
+        last = task.last_round
         if not last:
             return TaskSites()
-        newest = await read_newest(self._chain, self._task, self._source, at)
+        newest = await self._read_newest(task.head, at)
         sites = {} if newest is None else {site.node: site for site in _list_settled(newest[0])}
         state = await self._coordinator.round_of(self._task, last, at)
         if state.phase in (Phase.OPEN, Phase.CLOSED):
             sites |= await self._read_waiting(last, state, sites, at)
         ended = await self._end.explain_end(newest and newest[0], at)
         return TaskSites(last, state.phase, [site for _, site in sorted(sites.items())], ended)
+
+    async def _read_newest(self, head: RoundId, at: BlockRef) -> tuple[Manifest, RoundState] | None:
+        """Read the newest result's manifest, where it is not the one that was read before."""
+        state = await self._coordinator.round_of(self._task, head, at)
+        if self._newest is None or self._newest[1].result_hash != state.result_hash:
+            self._newest = await read_newest(self._chain, self._task, self._source, at)
+        return self._newest
 
     async def _read_waiting(
         self, last: RoundId, state: RoundState, sites: Mapping[str, SiteState], at: BlockRef

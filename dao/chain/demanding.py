@@ -58,9 +58,9 @@ async def list_open_demands(
 ) -> list[Demanded]:
     """Return the demands of a task that are open, of some rounds by their states or of all, oldest first."""
     disputes, at = Disputes(chain), chain.final()
-    first = (
-        None if rounds is None else min((state.open_block for state in rounds.values()), default=at.number)
-    )
+    if rounds is not None and not rounds:
+        return []
+    first = None if rounds is None else min(state.open_block for state in rounds.values())
     return [
         event
         for event in await chain.past(Demanded, task=task, from_block=first, to_block=at.number)

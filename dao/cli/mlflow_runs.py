@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dao.audit.round_metrics import RoundMetrics
+from dao.cli.output import require_empty
 from dao.core.types import TaskId
 from dao.errors import ConfigError
 
@@ -21,8 +22,7 @@ def require_mlflow(folder: Path) -> None:
     """Raise ConfigError where the package is not here, or the folder has something in it."""
     if importlib.util.find_spec("mlflow") is None:
         raise ConfigError("--mlflow: needs a package that is not here: pip install mlflow-skinny")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"--mlflow {folder}: is there already; expected a new name, or an empty folder")
+    require_empty(folder, "--mlflow")
 
 
 def make_name(text: str) -> str:

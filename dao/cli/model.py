@@ -19,7 +19,7 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.onnx_file import export_onnx
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import CONTENT_DEFAULT, AppPythonOption, IpfsOption, TaskArgument
-from dao.cli.output import print_fields, printable
+from dao.cli.output import print_fields, printable, require_empty
 from dao.content import tensor_files
 from dao.content.cards import fetch_card
 from dao.core.formats.card import Card
@@ -80,8 +80,7 @@ def get(
         raise ConfigError(f"--round {wanted[:40]!r}: expected the number of a round, or {BEST}")
     if app_python and not onnx:
         raise ConfigError(f"--app-python {app_python}: runs the app for --onnx alone; name both, or neither")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"--out {out}: is there already; expected a new name, or an empty folder")
+    require_empty(out, "--out")
 
     async def read() -> list[TracedRound]:
         async with open_chain(network) as chain, content.open(chain.domain) as source:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dao.cli.output import require_empty
 from dao.errors import ConfigError
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -42,8 +43,7 @@ def command(
     name = folder.absolute().name
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{name!r}: expected a name of letters, digits, - and _, such as tumour")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder}: is there already; expected a new name, or an empty folder")
+    require_empty(folder)
     make_app(template, folder, name)
     print(f"made {folder}; now: cd {folder} && dao simulate")
 

@@ -50,6 +50,14 @@ def require_writable(path: Path | None, what: str) -> None:
         raise ConfigError(f"{what} {path}: expected a file in a folder that exists")
 
 
+def require_empty(folder: Path, what: str = "") -> None:
+    """Check that a folder can be made, or has nothing in it; ConfigError names it, behind the option `what`."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"{what} {folder}: is there already; expected a new name, or an empty folder".lstrip()
+        )
+
+
 def print_json(value: object) -> None:
     """Print JSON for scripts; bytes become hex digits."""
     print(json.dumps(value, indent=2, default=_text))

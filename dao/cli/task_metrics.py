@@ -16,7 +16,7 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.mlflow_runs import describe_mlflow, require_mlflow, write_mlflow
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption, TaskArgument
-from dao.cli.output import print_json, print_table
+from dao.cli.output import print_json, print_table, require_empty
 from dao.core.types import TaskId
 from dao.errors import ConfigError
 
@@ -50,7 +50,7 @@ def metrics(
     Example: dao task metrics 1 --superlink superlink.example:8600 --tensorboard runs/task-1
     """
     if tensorboard is not None:
-        _require_empty(tensorboard)
+        require_empty(tensorboard, "--tensorboard")
         _load_writer()  # what is missing is told before content is fetched
     if mlflow is not None:
         require_mlflow(mlflow)
@@ -100,10 +100,3 @@ def _load_writer() -> Any:
             "--tensorboard: needs a package that is not here: pip install tensorboardX"
         ) from None
     return SummaryWriter
-
-
-def _require_empty(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(
-            f"--tensorboard {folder}: is there already; expected a new name, or an empty folder"
-        )

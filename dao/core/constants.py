@@ -23,9 +23,9 @@ GRADIENT_LEAF = 2 * CHUNK + 1  # bytes
 BATCH = 64  # samples: it changes the bits of a gradient
 GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
 GRADIENT_TOLERANCE = 1e-4  # relative L2 distance at most of two machines' gradients, once quantised
-PUBLIC_ROUNDS = 64  # the rounds before one whose shards its members train on
 LOSS_TOLERANCE = 1e-3  # relative distance at most of their losses
 METRIC_TOLERANCE = 20  # a metric may be off by one part in it, or of 1 where it is below: a row or two
+PUBLIC_ROUNDS = 64  # the rounds before one whose shards its members train on
 
 # weights and scores
 WEIGHT_UNITS = 1 << 20  # the weights of a round add up to at most this

@@ -75,9 +75,9 @@ def compute_round_model(
     return compute_aggregate(entries, weights, weight_sum, base, codec, rows, out, depth, each)
 
 
-def compute_gradient_root(inputs: RoundInputs, gradient: Gradient | None) -> Digest:
-    """Return the root of a gradient's body; 32 zero bytes without one."""
-    return ZERO_DIGEST if gradient is None else compute_body_root(gradient.body, inputs.rules.body_depth)
+def compute_gradient_root(gradient: Gradient | None, depth: int) -> Digest:
+    """Return the root of a gradient's body, of this depth; 32 zero bytes without one."""
+    return ZERO_DIGEST if gradient is None else compute_body_root(gradient.body, depth)
 
 
 def compute_round_scores(
