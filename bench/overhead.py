@@ -18,6 +18,7 @@ from dao.chain.cursor import EventCursor
 from dao.chain.events import RoundOpened
 from dao.core.types import Codec
 from dao.demo import gas
+from dao.demo.demo_daemons import start_superlink
 from dao.demo.demo_network import DemoKeys, DemoNetwork, open_demo_network, write_config, write_demo_task
 from dao.demo.processes import Daemon
 from dao.demo.status_reader import StatusReader
@@ -74,11 +75,9 @@ class _Bench:
         for name, keys, data in zip(self._names, network.nodes, network.data.members, strict=True):
             write_config(network, keys, trains=True)
             write_demo_task(network, keys, data)
-            await self._start(name, ["node", "start"], keys)
+            await self._start_node(name, keys)
         write_config(network, network.superlink)
-        arguments = ["superlink", "start", "--task", str(network.task), "--rounds", str(total)]
-        arguments += ["--shards", str(network.data.shards), "--listen", network.address]
-        await self._start("superlink", arguments, network.superlink)
+        self._keep(await start_superlink(network, total))
         samplers = [Sampler(daemon.pid) for daemon in self._daemons]
         for work in (*(sampler.run() for sampler in samplers), self._watch()):
             self._stack.push_async_callback(_end, asyncio.create_task(work))
@@ -89,11 +88,13 @@ class _Bench:
             self._cores[number] = self._used()
         return await self._row(mb, rounds, samplers, load)
 
-    async def _start(self, name: str, arguments: list[str], keys: DemoKeys) -> Daemon:
-        daemon = await Daemon.start(name, [*arguments, "--home", str(keys.home)], keys.home / "daemon.log")
+    async def _start_node(self, name: str, keys: DemoKeys) -> None:
+        arguments = ["node", "start", "--home", str(keys.home)]
+        self._keep(await Daemon.start(name, arguments, keys.home / "daemon.log"))
+
+    def _keep(self, daemon: Daemon) -> None:
         self._stack.push_async_callback(daemon.stop)
         self._daemons.append(daemon)
-        return daemon
 
     def _logs(self) -> list[NodeLog]:
         return [log.read_on() for log in self._read]

@@ -103,6 +103,11 @@ def is_flower_project(text: str) -> bool:
         raise DecodeError(f"app file {PROJECT_FILE!r}: {error}") from None
 
 
+def is_app(folder: Path) -> bool:
+    """Whether a folder is that of an app, of a Flower app too; errors as `is_flower_app`."""
+    return (folder / "app.py").is_file() or is_flower_app(folder)
+
+
 def is_flower_app(folder: Path) -> bool:
     """Whether a folder is that of a Flower app; DecodeError as above, AppError for a file that cannot be read."""
     path = folder / PROJECT_FILE

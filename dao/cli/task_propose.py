@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dao.app.bundle import is_flower_app
+from dao.app.bundle import is_app
 from dao.app.environment import PROJECT_FILE, read_project
 from dao.app.memory_needs import MemoryNeed, compute_model_bytes
 from dao.cli.dao_member import Outcome
@@ -52,7 +52,7 @@ def propose(
 
     Example: dao task propose tumour --superlink-operator 0x7099… --quorum 5 --api https://dao.example --keystore me.json
     """
-    if not ((app / "app.py").is_file() or is_flower_app(app)):
+    if not is_app(app):
         raise ConfigError(
             f"{app}: expected the folder of an app, with an app.py, or a Flower app's pyproject.toml; see dao new"
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.app.bundle import bundle, is_flower_app, unpack
+from dao.app.bundle import bundle, is_app, is_flower_app, unpack
 from dao.app.environment import PROJECT_FILE, find_interpreter, read_project
 from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.demo.attacks import ATTACKS
@@ -65,7 +65,7 @@ def set_scene(wish: Wish, folder: Path) -> Scene:
     """
     attack, count = parse_attack(wish.attack)
     here = Path()
-    app = wish.app or (here if Path("app.py").is_file() or is_flower_app(here) else None)
+    app = wish.app or (here if is_app(here) else None)
     if app is None:
         return _set_demonstration(wish, attack, count, folder)
     if not wish.data or wish.shards is None:
