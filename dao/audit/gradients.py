@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.gradient_client import GradientClient
-from dao.audit.accusing import PostedRound, read_posted
 from dao.audit.evidence import fetch, read_manifest
 from dao.audit.findings import Missing
+from dao.audit.posted_round import PostedRound, read_posted
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.content import tensor_files

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import secrets
 import stat
@@ -20,6 +21,7 @@ from dao.store.partial_file import PartialFile, put_in_place, sync_folder
 from dao.store.source import MAX_CONTENT
 
 _STALE_SECONDS = 24 * 3600  # a temporary file of that age is abandoned
+_COUNTED_SECONDS = 60.0  # for which a count of what is stored holds: other processes may add to it
 
 
 class DiskStore(FolderSource):
@@ -34,6 +36,7 @@ class DiskStore(FolderSource):
         self._sync = sync
         self._pins, self._aside = root / "pins", root / "aside"
         self.tmp = root / "tmp"
+        self._stored, self._counted = 0, -math.inf  # bytes, and when they were counted
         for folder in (self._objects, self._pins, self._aside, self.tmp):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -49,6 +52,7 @@ class DiskStore(FolderSource):
     def keep(self, incoming: PartialFile, cid: Cid) -> Path:
         """Move written and checked content to its place; return that. Blocks."""
         path = self._place_of(cid)
+        self._stored += incoming.size
         incoming.place(path, self._sync)
         return path
 
@@ -114,6 +118,7 @@ class DiskStore(FolderSource):
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        self._stored += status.st_size
         put_in_place(path, self._place_of(cid), self._sync)
         return cid
 
@@ -183,12 +188,15 @@ class DiskStore(FolderSource):
     async def prune(self, keep_bytes: int) -> int:
         """Delete unpinned content, the longest unused first, until at most `keep_bytes` are stored.
 
-        Returns the bytes freed. Corrupt files set aside and abandoned temporary files go too.
+        Returns the bytes freed. Corrupt files set aside and abandoned temporary files go too. Nothing is looked at while so much
+        cannot have been stored since the last look: reading the folders takes longer than many a round.
         """
+        if self._stored <= keep_bytes and time.monotonic() < self._counted + _COUNTED_SECONDS:
+            return 0
         return await asyncio.to_thread(self._prune, keep_bytes)
 
     def _prune(self, keep_bytes: int) -> int:
-        freed = 0
+        freed, begun, before = 0, time.monotonic(), self._stored
         for path in [*self._aside.iterdir(), *self.tmp.iterdir()]:
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
@@ -209,4 +217,5 @@ class DiskStore(FolderSource):
                 path.unlink(missing_ok=True)
                 total -= size
                 freed += size
+        self._stored, self._counted = total + self._stored - before, begun
         return freed
