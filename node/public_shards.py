@@ -4,12 +4,10 @@ Who trained on them alone would earn what others' data is worth (docs/attacks.md
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 
 import structlog
 
@@ -20,23 +18,14 @@ from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.round_machine import draw_shard
 from dao.core.types import Digest, Phase, RoundId, Rules, TaskId
 from dao.errors import DaoError, DecodeError, TooLarge
+from dao.store.disk import Mark, note_use, read_mark
 from dao.store.layered import LayeredStore
 
 LARGER = 2  # times the largest shard that is known, which the next one may have
 PUBLIC_BYTES = 256 << 20  # of these files together, unless the owner sets another limit
-USED = 60.0  # seconds for which the store knows that a file was used; a new time is a new path to an app, and is read anew
 _OPEN = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
 _OVER = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """How a file is known to be the one that was had."""
-
-    inode: int
-    bytes: int
-    changed: int  # nanoseconds
 
 
 class PublicShards:
@@ -46,7 +35,7 @@ class PublicShards:
         """`max_bytes` of files are had at a time; 0: none."""
         self._reader, self._store, self._max_bytes = reader, store, max_bytes
         self._task, self._log = task, _log.bind(task=task)
-        self._marks: dict[Cid, _Mark] = {}  # of files whose content was right
+        self._marks: dict[Cid, Mark] = {}  # of files whose content was right
         self._shown: dict[RoundId, Cid | None] = {}  # None: of a round that is over, and has shown none
 
     async def fetch(self, round_id: RoundId, limit: float) -> list[Path]:
@@ -85,23 +74,27 @@ class PublicShards:
         if known and self._max_bytes:
             await self._store.get(shard, min(LARGER * known, self._max_bytes))
 
-    def _find_unchanged(self, cids: Sequence[Cid]) -> dict[Cid, _Mark]:
-        """Return the marks of the files that have not changed since they were had: to read 64 through again takes longer than many a round. Blocks."""
+    def _find_unchanged(self, cids: Sequence[Cid]) -> dict[Cid, Mark]:
+        """Return the marks of the files that have not changed since they were had. Blocks.
+
+        A look for each by itself, in a thread of its own, takes longer than many a round.
+        """
         found = {}
         for cid in cids:
             path = self._store.local.path_of(cid)
-            if cid in self._marks and self._marks[cid] == _read_mark(path):
-                with suppress(OSError):
-                    found[cid] = _use(path)
+            with suppress(OSError):
+                if self._marks.get(cid) == (mark := read_mark(path.stat())):
+                    note_use(path)
+                    found[cid] = mark
         return found
 
-    async def _get(self, cid: Cid, max_bytes: int, limit: float) -> _Mark:
+    async def _get(self, cid: Cid, max_bytes: int, limit: float) -> Mark:
         """Fetch a shard's file and check it; TimeoutError where it is not here, and cannot be had within `limit` seconds."""
         if limit <= 0 and not await self._store.has(cid):
             raise TimeoutError
         async with asyncio.timeout(max(1.0, limit)):
             path = await self._store.get(cid, max_bytes)
-        return await asyncio.to_thread(_use, path)
+        return read_mark(path.stat())
 
     async def _find(self, round_id: RoundId, limit: float) -> list[Cid]:
         """Return the shards that earlier rounds showed, newest first, each once."""
@@ -143,22 +136,6 @@ class PublicShards:
 
     def _warn(self, error: BaseException, **what: object) -> None:
         self._log.warning("no public shard", error=str(error) or "it could not be had in time", **what)
-
-
-def _use(path: Path) -> _Mark:
-    """Have the store keep a file, which drops the longest unused; return how it is known again. OSError. Blocks."""
-    if path.stat().st_mtime < time() - USED:
-        os.utime(path)
-    return _read_mark(path)
-
-
-def _read_mark(path: Path) -> _Mark:
-    """Return how a file is known again; none has the mark of one that is gone. Blocks."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return _Mark(0, 0, 0)
-    return _Mark(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def check_shard(manifest: Manifest, seed: Digest, rules: Rules) -> Cid:
