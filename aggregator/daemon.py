@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -45,7 +45,7 @@ from dao.content.assembly import ContentSources
 from dao.content.cards import fetch_card
 from dao.core.formats.layout import Layout
 from dao.core.round_machine import UNDECIDED
-from dao.core.types import Address, Phase, RoundId, Rules, TaskId, Timestamp, hex_of
+from dao.core.types import Address, RoundId, Rules, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError, NotFound
 from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
@@ -212,7 +212,7 @@ async def open_superlink(
         status.emit("keeping", text=growth)
         status.emit("serving", task=task, address=service.address)
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
-        sweep = partial(_sweep, retention, journal, chain, task)
+        sweep = partial(_sweep, retention, journal, finalizer, chain, task)
         superlink = Superlink(task, rules.base_model, deps)
         answerer = Answerer(
             chain, task, sender, store, home / "answers", settings.answer_gas, follower, status.emit
@@ -242,30 +242,25 @@ async def _require_memory(task: TaskId, rules: Rules, settings: SuperlinkSetting
 
 async def _is_needed(coordinator: Coordinator, task: TaskId, superlink: Address, at: BlockRef) -> bool:
     """Return whether a round in flight opened with this Superlink."""
-    for round_id in await _list_undecided(coordinator, task, at):
-        if (await coordinator.rules_of_round(task, round_id, at)).superlink == superlink:
-            return True
+    state = await coordinator.task_of(task, at)
+    left, round_id = state.in_flight, state.last_round
+    while left and round_id:
+        if (await coordinator.round_of(task, round_id, at)).phase in UNDECIDED:
+            if (await coordinator.rules_of_round(task, round_id, at)).superlink == superlink:
+                return True
+            left -= 1
+        round_id = RoundId(round_id - 1)
     return False
 
 
-async def _list_undecided(coordinator: Coordinator, task: TaskId, at: BlockRef) -> list[RoundId]:
-    """Return the rounds in flight, the newest first."""
-    state = await coordinator.task_of(task, at)
-    undecided, round_id = list[RoundId](), state.last_round
-    while len(undecided) < state.in_flight and round_id:
-        if (await coordinator.round_of(task, round_id, at)).phase in UNDECIDED:
-            undecided.append(round_id)
-        round_id = RoundId(round_id - 1)
-    return undecided
-
-
-async def _sweep(retention: Retention, journal: SuperlinkJournal, chain: Chain, task: TaskId) -> int:
+async def _sweep(
+    retention: Retention, journal: SuperlinkJournal, finalizer: Finalizer, chain: Chain, task: TaskId
+) -> int:
     """Drop content and journal of rounds of which nobody needs them any more; return how many rounds lost content."""
-    at, coordinator = chain.final(), Coordinator(chain)
-    last = (await coordinator.task_of(task, at)).last_round
-    first = min([last, *await _list_undecided(coordinator, task, at)])
-    await journal.forget_before(task, RoundId(first - JOURNALLED))
-    return await retention.sweep(partial(_read_phases, chain, task))
+    undecided = await finalizer.list_undecided()
+    state = await Coordinator(chain).task_of(task, chain.final())
+    await journal.forget_before(task, RoundId(min([state.last_round, *undecided]) - JOURNALLED))
+    return await retention.sweep(state.head, finalizer.read_phases)
 
 
 async def _read_newest(chain: Chain, task: TaskId, publisher: Publisher, rules: Rules) -> RoundBase:
@@ -305,15 +300,6 @@ async def _explain_growth(
     shard = max(path.stat().st_size for path in shards.paths)
     size = estimate_round(layout, rules.codec, members, shard)
     return explain_retention(size, shard, members, kept, replicas)
-
-
-async def _read_phases(
-    chain: Chain, task: TaskId, rounds: Sequence[RoundId]
-) -> tuple[RoundId, dict[RoundId, Phase]]:
-    """Return the task's head and the phases of rounds, at one block."""
-    at, coordinator = chain.final(), Coordinator(chain)
-    phases = {number: (await coordinator.round_of(task, number, at)).phase for number in rounds}
-    return (await coordinator.task_of(task, at)).head, phases
 
 
 async def _fetch_app(store: LayeredStore, rules: Rules, home: Path) -> Path:
