@@ -78,7 +78,7 @@ class Process:
         except TimeoutError:
             os.killpg(self.pid, signal.SIGKILL)
             await self.ended()
-            raise
+            raise AssertionError(f"{self.name} did not end in time: {self.lines[-5:]}") from None
 
     async def ended(self) -> int:
         """Wait for its end; the exit code."""
