@@ -19,7 +19,7 @@ from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, World
 from tests.support import Network, bring_together, has_failed, mining
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class Twofold(Node):

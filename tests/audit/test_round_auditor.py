@@ -31,7 +31,7 @@ from tests.audit.cheats import node_of, with_node
 from tests.audit.stage import TAMPERED, Stage
 from tests.support import bring_together, has_failed, mining
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 ROUND = RoundId(TAMPERED)
 
 
