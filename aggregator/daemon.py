@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -44,7 +44,7 @@ from dao.chain.task_follower import TaskFollower
 from dao.content.assembly import ContentSources
 from dao.content.cards import fetch_card
 from dao.core.formats.layout import Layout
-from dao.core.types import Address, Phase, RoundId, Rules, TaskId, Timestamp, hex_of
+from dao.core.types import Address, RoundId, Rules, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError, NotFound
 from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
@@ -211,7 +211,7 @@ async def open_superlink(
         status.emit("keeping", text=growth)
         status.emit("serving", task=task, address=service.address)
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
-        sweep = partial(_sweep, retention, journal, chain, task)
+        sweep = partial(_sweep, retention, journal, finalizer, chain, task)
         superlink = Superlink(task, rules.base_model, deps)
         answerer = Answerer(
             chain, task, sender, store, home / "answers", settings.answer_gas, follower, status.emit
@@ -248,13 +248,14 @@ async def _is_needed(chain: Chain, task: TaskId, superlink: Address, at: BlockRe
     return False
 
 
-async def _sweep(retention: Retention, journal: SuperlinkJournal, chain: Chain, task: TaskId) -> int:
+async def _sweep(
+    retention: Retention, journal: SuperlinkJournal, finalizer: Finalizer, chain: Chain, task: TaskId
+) -> int:
     """Drop content and journal of rounds of which nobody needs them any more; return how many rounds lost content."""
-    at = chain.final()
-    last = (await Coordinator(chain).task_of(task, at)).last_round
-    first = min([last, *await RoundReader(chain, task).read_undecided(at)])
-    await journal.forget_before(task, RoundId(first - JOURNALLED))
-    return await retention.sweep(partial(_read_phases, chain, task))
+    undecided = await finalizer.list_undecided()
+    state = await Coordinator(chain).task_of(task, chain.final())
+    await journal.forget_before(task, RoundId(min([state.last_round, *undecided]) - JOURNALLED))
+    return await retention.sweep(state.head, finalizer.read_phases)
 
 
 async def _read_newest(chain: Chain, task: TaskId, publisher: Publisher, rules: Rules) -> RoundBase:
@@ -294,15 +295,6 @@ async def _explain_growth(
     shard = max(path.stat().st_size for path in shards.paths)
     size = estimate_round(layout, rules.codec, members, shard)
     return explain_retention(size, shard, members, kept, replicas)
-
-
-async def _read_phases(
-    chain: Chain, task: TaskId, rounds: Sequence[RoundId]
-) -> tuple[RoundId, dict[RoundId, Phase]]:
-    """Return the task's head and the phases of rounds, at one block."""
-    at, coordinator = chain.final(), Coordinator(chain)
-    phases = {number: (await coordinator.round_of(task, number, at)).phase for number in rounds}
-    return (await coordinator.task_of(task, at)).head, phases
 
 
 async def _fetch_app(store: LayeredStore, rules: Rules, home: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -58,6 +58,7 @@ class Finalizer:
         self._results: dict[RoundId, Result] = {}
         self._again: set[RoundId] = set()  # to be read again soon
         self._is_deferred = False
+        self._has_looked = asyncio.Event()
         self._idle_requests, self._idle = (
             0,
             asyncio.Event(),
@@ -83,6 +84,21 @@ class Finalizer:
         self._follower.touched = None
         self._follower.nudge()
         await self._idle.wait()
+
+    async def list_undecided(self) -> list[RoundId]:
+        """Return the rounds in flight, as the last news of them had it."""
+        await self._has_looked.wait()
+        return sorted(self._rounds)
+
+    async def read_phases(self, rounds: Sequence[RoundId]) -> dict[RoundId, Phase]:
+        """Return the phases of rounds, as the last news of them had it: the chain is asked for what was never read alone."""
+        phases = {}
+        for round_id in rounds:
+            if round_id not in self._rounds and round_id not in self._decided:
+                await self._read_round(round_id)
+            read = self._rounds.get(round_id)
+            phases[round_id] = read.state.phase if read else self._decided[round_id]
+        return phases
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
@@ -123,10 +139,11 @@ class Finalizer:
         touched, self._follower.touched = self._follower.touched, set()
         again, self._again = self._again, set()
         if touched is None:
-            self._rounds, self._results, self._decided = {}, {}, dict(_BEFORE_ALL)
             touched = {*await self._reader.read_undecided(self._chain.final())}
+            self._rounds, self._results, self._decided = {}, {}, dict(_BEFORE_ALL)
         for round_id in touched | again:
             await self._read_round(round_id)
+        self._has_looked.set()
 
     async def _read_round(self, round_id: RoundId) -> None:
         """Read a round's state, and its rules while it is undecided."""

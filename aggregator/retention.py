@@ -24,7 +24,7 @@ from dao.runtime.failpoint import failpoint
 from dao.store.cid import digest_of_content
 from dao.store.layered import LayeredStore
 
-ReadPhases = Callable[[Sequence[RoundId]], Awaitable[tuple[RoundId, Mapping[RoundId, Phase]]]]
+ReadPhases = Callable[[Sequence[RoundId]], Awaitable[Mapping[RoundId, Phase]]]
 _WITH_RESULT = (Phase.FINALIZED, Phase.VOID)
 
 
@@ -86,17 +86,17 @@ class Retention:
         if self._contents.count(content.digest) or not self._store.local.path_of(content).exists():
             self._contents.add(self._task, round_id, [content.digest])
 
-    async def sweep(self, read_phases: ReadPhases) -> int:
-        """Drop what no round needs any more; return the number of rounds dropped.
+    async def sweep(self, head: RoundId, read_phases: ReadPhases) -> int:
+        """Drop what no round needs any more, of a task with this head; return the number of rounds dropped.
 
-        `read_phases` returns the task's head and the phases of rounds. A content that a replica did not let go of
-        stays recorded, and is tried again by the next sweep.
+        `read_phases` returns the phases of rounds. A content that a replica did not let go of stays recorded, and is
+        tried again by the next sweep.
         """
         if self._keep is None:
             return 0
         async with self._sweeping:
             rounds = self._contents.rounds(self._task)
-            head, phases = await read_phases([r for r in rounds if r not in self._decided])
+            phases = await read_phases([r for r in rounds if r not in self._decided])
             self._decided |= {
                 r: phase for r, phase in phases.items() if phase not in (*UNDECIDED, Phase.NONE)
             }

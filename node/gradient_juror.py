@@ -105,7 +105,7 @@ class GradientJuror:
             return None
         if secrets.randbelow(max(state.eligible, 1)) >= self.checkers:
             return None
-        judgement = await self._judge(round_id)
+        judgement = await self._judge(round_id, opens_all=False)
         if judgement.is_wrong and not judgement.is_missing:
             _log.error("a gradient is wrong", task=self.task, round=round_id, what=judgement.words)
             await self._send(GradientVotes(self.chain).accuse(self.task, round_id), "accuse", round_id)
@@ -163,7 +163,7 @@ class GradientJuror:
             return vote.is_wrong
         patience = (case.reveal_end - case.commit_end) // 4
         for pause in pauses(longest=LONGEST_PAUSE):
-            judgement = await self._judge(round_id)
+            judgement = await self._judge(round_id, opens_all=True)
             is_late = self.chain.final().timestamp >= case.commit_end - patience
             if not judgement.is_missing or is_late:
                 break
@@ -196,14 +196,13 @@ class GradientJuror:
         owes = not ballot.is_fined and (not ballot.is_revealed or case.verdict is lost)
         return owes and bool(await votes.weight_of(self.task, round_id, juror, at))
 
-    async def _judge(self, round_id: RoundId) -> GradientJudgement:
+    async def _judge(self, round_id: RoundId, *, opens_all: bool) -> GradientJudgement:
         """Compute the gradients of a result again, one result at a time, by the app that the owner approved."""
         rules = await Coordinator(self.chain).rules_of_round(self.task, round_id, self.chain.final())
         async with self._keeper.borrow(rules) as evaluator:
             with tempfile.TemporaryDirectory(prefix="gradients-", dir=self.scratch) as folder:
-                return await judge_gradients(
-                    self.chain, self.source, self.task, round_id, evaluator, Path(folder)
-                )
+                place = self.chain, self.source, self.task, round_id
+                return await judge_gradients(*place, evaluator, Path(folder), opens_all=opens_all)
 
     async def _send(self, call: Call, what: str, round_id: RoundId) -> None:
         """Send a call once, also after a restart; one that is refused is logged: another was first, or it is too late."""

@@ -4,9 +4,8 @@ Who trained on them alone would earn what others' data is worth (docs/attacks.md
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -20,6 +19,7 @@ from dao.core.round_machine import draw_shard
 from dao.core.types import Digest, Phase, RoundId, Rules, TaskId
 from dao.errors import DaoError, DecodeError, NotFound, TooLarge
 from dao.runtime.backoff import pauses
+from dao.store.disk import Mark, note_use, read_mark
 from dao.store.layered import LayeredStore
 
 LARGER = 2  # times the largest shard that is known, which the next one may have
@@ -29,15 +29,6 @@ _OVER = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """How a file is known to be the one that was had."""
-
-    inode: int
-    bytes: int
-    changed: int  # nanoseconds
-
-
 class PublicShards:
     """One task's, fetched through the node's store and checked: drawn by its round's seed, and among the task's shards."""
 
@@ -45,7 +36,7 @@ class PublicShards:
         """`max_bytes` of files are had at a time; 0: none."""
         self._reader, self._store, self._max_bytes = reader, store, max_bytes
         self._task, self._log = task, _log.bind(task=task)
-        self._marks: dict[Cid, _Mark] = {}  # of files whose content was right
+        self._marks: dict[Cid, Mark] = {}  # of files whose content was right
         self._shown: dict[RoundId, Cid | None] = {}  # None: of a round that is over, and has shown none
 
     async def fetch(self, round_id: RoundId, limit: float) -> list[Path]:
@@ -59,18 +50,21 @@ class PublicShards:
         end = monotonic() + limit
         paths: list[Path] = []
         left = self._max_bytes
-        for cid in await self._find(round_id, end):
+        cids = await self._find(round_id, end)
+        here = await asyncio.to_thread(self._find_unchanged, cids)
+        for cid in cids:
             try:
-                path = await self._get(cid, left, end)
+                mark = here.get(cid) or await self._get(cid, left, end)
             except TooLarge:
                 break
             except (DaoError, OSError, TimeoutError) as error:
                 self._warn(error, shard=str(cid))
                 continue
-            paths.append(path)
-            left -= path.stat().st_size
-            if not left:
+            self._marks[cid] = mark
+            if mark.bytes > left:
                 break
+            paths.append(self._store.local.path_of(cid))
+            left -= mark.bytes
         return paths[::-1]
 
     async def look_ahead(self, shard: Digest) -> None:
@@ -82,21 +76,27 @@ class PublicShards:
         if known and self._max_bytes:
             await self._store.get(shard, min(LARGER * known, self._max_bytes))
 
-    async def _get(self, cid: Cid, max_bytes: int, end: float) -> Path:
-        """Return a shard's file; TimeoutError where it is not here, and cannot be had by the time `end`.
+    def _find_unchanged(self, cids: Sequence[Cid]) -> dict[Cid, Mark]:
+        """Return the marks of the files that have not changed since they were had. Blocks.
 
-        One that has not changed since it was had is not read through again: 64 of them take longer than many a round.
+        A look for each by itself, in a thread of its own, takes longer than many a round.
         """
-        path = self._store.local.path_of(cid)
-        if cid not in self._marks or self._marks[cid] != await asyncio.to_thread(_read_mark, path):
-            if end <= monotonic() and not await self._store.has(cid):
-                raise TimeoutError
-            async with asyncio.timeout(max(1.0, end - monotonic())):
-                path = await self._ask(cid, max_bytes, end)
-        self._marks[cid] = mark = await asyncio.to_thread(_use, path)
-        if mark.bytes > max_bytes:
-            raise TooLarge(f"shard {cid}: {mark.bytes} bytes are more than the {max_bytes} that are left")
-        return path
+        found = {}
+        for cid in cids:
+            path = self._store.local.path_of(cid)
+            with suppress(OSError):
+                if self._marks.get(cid) == (mark := read_mark(path.stat())):
+                    note_use(path)
+                    found[cid] = mark
+        return found
+
+    async def _get(self, cid: Cid, max_bytes: int, end: float) -> Mark:
+        """Fetch a shard's file and check it; TimeoutError where it is not here, and cannot be had by the time `end`."""
+        if end <= monotonic() and not await self._store.has(cid):
+            raise TimeoutError
+        async with asyncio.timeout(max(1.0, end - monotonic())):
+            path = await self._ask(cid, max_bytes, end)
+        return read_mark(path.stat())
 
     async def _ask(self, content: Cid | Digest, max_bytes: int, end: float) -> Path:
         """Return a content's file, as the store gives it; where a source gave no answer, ask again until the time `end`."""
@@ -115,26 +115,26 @@ class PublicShards:
         for gone in self._shown.keys() - set(rounds):
             if (cid := self._shown.pop(gone)) is not None:
                 self._marks.pop(cid, None)
-        reading = [asyncio.create_task(self._read(number, end)) for number in rounds]
+        unread = [number for number in rounds if number not in self._shown]
+        reading = [asyncio.create_task(self._read(number, end)) for number in unread]
         try:
             if reading:
                 await asyncio.wait(reading, timeout=end - monotonic())
         finally:
             for task in reading:
                 task.cancel()
-        shown = await asyncio.gather(*reading, return_exceptions=True)
-        for number, one in zip(rounds, shown, strict=True):
-            if isinstance(one, BaseException):
+        read = await asyncio.gather(*reading, return_exceptions=True)
+        shown = {**self._shown, **dict(zip(unread, read, strict=True))}
+        for number in unread:
+            if isinstance(one := shown[number], BaseException):
                 self._warn(one, of_round=number)
-        return list(dict.fromkeys(one for one in shown if isinstance(one, Cid)))
+        return list(dict.fromkeys(one for number in rounds if isinstance(one := shown[number], Cid)))
 
     async def _read(self, number: RoundId, end: float) -> Cid | None:
         """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew.
 
         What was shown once is public, whatever becomes of the round.
         """
-        if number in self._shown:
-            return self._shown[number]
         state = await self._reader.read_state(number)
         if state.phase in _OPEN or not state.posted_at:
             cid = None
@@ -149,21 +149,6 @@ class PublicShards:
 
     def _warn(self, error: BaseException, **what: object) -> None:
         self._log.warning("no public shard", error=str(error) or "it could not be had in time", **what)
-
-
-def _use(path: Path) -> _Mark:
-    """Have the store keep a file, which drops the longest unused; return how it is known again."""
-    os.utime(path)
-    return _read_mark(path)
-
-
-def _read_mark(path: Path) -> _Mark:
-    """Return how a file is known again; none has the mark of one that is gone."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return _Mark(0, 0, 0)
-    return _Mark(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def check_shard(manifest: Manifest, seed: Digest, rules: Rules) -> Cid:

@@ -8,6 +8,7 @@ An app sees its interpreter's environment, itself (`/app`), the data (`/data/NAM
 import os
 import secrets
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -231,11 +232,13 @@ class Sandbox:
             return value
         if value in self._places:
             return self._places[value]
-        real = Path(os.path.realpath(value))
         try:
+            own = value.lstat()
+            real = Path(os.path.realpath(value)) if stat.S_ISLNK(own.st_mode) else value
             # a file, and a link to one, has one path as long as it stays: workers keep what they read by its path
             facts = [
-                f"{one.st_dev:x}-{one.st_ino:x}-{one.st_mtime_ns:x}" for one in (value.lstat(), real.stat())
+                f"{one.st_dev:x}-{one.st_ino:x}-{one.st_mtime_ns:x}"
+                for one in (own, own if real is value else real.stat())
             ]
             name = get_name(value)[-_LONGEST_NAME:]  # its end says what kind of file it is
             shown = self.folder / "in" / "-".join((*dict.fromkeys(facts), name))

@@ -1,7 +1,7 @@
 """Looks for a proof that a posted result is wrong: the provers are asked about each claim, as the dispute would ask them."""
 
 import asyncio
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,30 +10,26 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from dao.audit.content_faults import ContentFaults
-from dao.audit.evidence import HIDDEN, read_manifest
+from dao.audit.contradicted import list_contradicted
 from dao.audit.findings import Missing
 from dao.audit.last_step_claims import find_last_step_suspicions
 from dao.audit.model_claims import find_model_suspicions
-from dao.audit.replay import is_consistent
+from dao.audit.posted_round import Place, PostedRound, read_stated
 from dao.audit.round_content import RoundContent
 from dao.audit.shown_leaves import list_shape_suspicions
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.disputes import Accusation
-from dao.chain.events import Answered, ForcedCommit
+from dao.chain.events import Answered
 from dao.chain.interface import load
-from dao.chain.rounds import RoundReader
-from dao.core.commits import compute_forced_hash
 from dao.core.constants import MAX_HEADER
 from dao.core.formats.abi import WORD, encode
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.round_rows import encode_shards
 from dao.core.formats.update import count_leaves, get_leaf_chunks, get_leaf_size, read_body
-from dao.core.state import LostRound
 from dao.core.statement import (
     build_account_tree,
-    compute_result_hash,
     compute_statement,
     compute_statement_hash,
 )
@@ -41,10 +37,8 @@ from dao.core.types import Address, Result, RoundId, Rules, Statement, TaskId, h
 from dao.errors import ContentError, DecodeError, Reverted, RuleError
 from dao.proofs.openings import Rows
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_tree, build_trees
-from dao.proofs.suspicions import EXCLUDED, Receipt, Suspicion, list_suspicions
+from dao.proofs.suspicions import Receipt, Suspicion, list_suspicions
 from dao.store.source import Source
-
-Place = tuple[TaskId, RoundId]
 
 _log = structlog.get_logger()
 AT_ONCE = 16
@@ -63,22 +57,6 @@ class Proof:
     records: tuple[bytes, ...] = ()  # what SumProver is told before
 
 
-@dataclass(frozen=True, slots=True)
-class PostedRound:
-    """What the chain has of a round to accuse: its rules, its result and its parent's, all forced commits, who took part.
-
-    `before` is the result of the parent's parent. `lost` are the rounds between it and its parent that drew a shard.
-    """
-
-    result: Result
-    forced: Sequence[ForcedCommit]
-    parent: Result | None
-    before: Result | None
-    lost: Sequence[LostRound]
-    members: Collection[Address]
-    rules: Rules
-
-
 async def find_proof(
     chain: Chain,
     source: Source,
@@ -91,18 +69,18 @@ async def find_proof(
     """Return a proof that a round's result is wrong, None where no prover holds any claim.
 
     `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all, and those about its
-    content, which is read. Of some, it reads little of the chain, and asks only what the chain knows better where the result
-    follows from what its manifest states.
+    content, which is read. Of some, it reads little of the chain, and asks only what that and the trees do not contradict.
 
     What is shown are the trees of commits, rows and accounts, which the manifests state, and of that content; RuleError where a
     manifest states others than the result, so that nothing of it can be opened. Missing when a content cannot be had.
     """
-    at, place = chain.final(), (task, round_id)
+    at, place, receipts = chain.final(), (task, round_id), tuple(receipts)
     posted, manifest, previous = await read_stated(chain, source, place, everyone=of is None)
     trees = build_stated_trees(posted, manifest, previous)
-    excluded: Container[tuple[str, int]] = ()
-    if of is not None and is_consistent(posted.result, manifest, previous, posted.rules, posted.forced):
-        excluded = EXCLUDED
+    contradicted: Collection[tuple[str, int]] = ()
+    if of is not None:
+        stated = trees, manifest, previous
+        contradicted = set(list_contradicted(chain.domain, posted, *stated, receipts, of))
     heard = {leaf[:20] for leaf in trees.commits} | {commit.node for commit in posted.forced}
     unheard = [node for node in (posted.members if of is None else of) if node not in heard]
     asked = [node for node in manifest.nodes if of is None or node.node in of]
@@ -112,7 +90,7 @@ async def find_proof(
         one
         for one in list_suspicions(trees, unheard, receipts, bodies, *shape)
         if (of is None or one.subject is None or one.subject in of)
-        and (one.prover, one.claim) not in excluded
+        and (one.prover, one.claim) not in contradicted
     )
     found = await _ask_all(chain, trees, place, suspicions, at)
     if found is None and of is None:
@@ -186,48 +164,6 @@ def _make_proof(chain: Chain, trees: RoundTrees, place: Place, suspicion: Suspic
     accusation = Accusation(prover, suspicion.claim, *place, proof)
     stated = trees.result, trees.statement
     return Proof(accusation, suspicion.prover, suspicion.words, *stated, tuple(records))
-
-
-async def read_stated(
-    chain: Chain, source: Source, place: Place, *, everyone: bool
-) -> tuple[PostedRound, Manifest, Manifest | None]:
-    """Read what was posted of a round, its manifest and its parent's; Missing where one of these cannot be had."""
-    posted = await read_posted(chain, place, chain.final(), everyone=everyone)
-    manifest = await read_manifest(source, posted.result.manifest_digest)
-    previous = await read_manifest(source, posted.parent.manifest_digest) if posted.parent else None
-    return posted, manifest, previous
-
-
-async def read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bool) -> PostedRound:
-    """Read what was posted of a round, and who took part if that is asked; Missing where the chain's node hides it."""
-    history, (task, round_id) = RoundReader(chain, place[0]), place
-    state, rules, events = await asyncio.gather(
-        Coordinator(chain).round_of(task, round_id, at),
-        Coordinator(chain).rules_of_round(task, round_id, at),
-        history.events_of(round_id, at),
-    )
-    if events.posted is None or compute_result_hash(events.posted.result) != state.result_hash:
-        raise Missing(f"round {round_id}: {HIDDEN.format('the event of its result')}")
-    if compute_forced_hash(events.forced) != events.posted.result.forced_hash:
-        raise Missing(f"round {round_id}: {HIDDEN.format('its forced commits')}")
-    parent, above = await _read_result(chain, place[0], state.parent, at)
-    before, _ = await _read_result(chain, place[0], above, at)
-    lost = await history.read_lost_rounds(state.parent, round_id, at)
-    members = await history.members_of(events.opened, at) if everyone else {}
-    return PostedRound(events.posted.result, events.forced, parent, before, lost, members, rules)
-
-
-async def _read_result(
-    chain: Chain, task: TaskId, round_id: RoundId, at: BlockRef
-) -> tuple[Result | None, RoundId]:
-    """Return the result of a round that others go on from, and its parent; nothing of no round."""
-    if not round_id:
-        return None, round_id
-    state = await Coordinator(chain).round_of(task, round_id, at)
-    result = await RoundReader(chain, task).find_result(round_id, state, at)
-    if result is None:
-        raise Missing(f"round {round_id}, the parent: {HIDDEN.format('the event of its result')}")
-    return result, state.parent
 
 
 async def _read_bodies(source: Source, rules: Rules, nodes: Iterable[Node]) -> dict[Address, Rows]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dao.audit.accusing import build_stated_trees, read_stated
+from dao.audit.accusing import build_stated_trees
+from dao.audit.posted_round import read_stated
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.core.formats.manifest import Node

@@ -9,13 +9,13 @@ from typing import TypeVar
 from dao.app.gradient_client import GradientClient, GradientFile
 from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
-from dao.audit.gradients import measure_distance
 from dao.audit.replay import build_outcome
 from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
 from dao.core.commits import FAILED, MISSING
 from dao.core.constants import GRADIENT_TOLERANCE, LOSS_TOLERANCE, METRIC_TOLERANCE, MILLION
 from dao.core.engine.merkle import compute_body_root
+from dao.core.engine.products import compute_distance
 from dao.core.formats.card import Card
 from dao.core.formats.cid import Cid
 from dao.core.formats.fault import find_fault
@@ -322,8 +322,9 @@ class ContentChecks:
         expect(root == stated, f"{what}: root {hex_of(root)}, another is stated")
 
     async def _compare(self, what: str, published: Gradient, evaluated: GradientFile) -> str:
-        layout = self.base[1].layout
-        distance = await measure_distance(published, evaluated.path, layout, self.scratch / "gradient")
+        write, out = tensor_files.write_gradient, self.scratch / "gradient"
+        computed = await asyncio.to_thread(write, evaluated.path, self.base[1].layout, out)
+        distance = await asyncio.to_thread(compute_distance, published, computed, tensor_files.each)
         expect(
             distance <= GRADIENT_TOLERANCE,
             f"{what}: {distance:.2e} from the computed one, at most {GRADIENT_TOLERANCE:.0e} may be",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.gradient_client import GradientClient
-from dao.audit.accusing import PostedRound, read_posted
 from dao.audit.evidence import fetch, read_manifest
 from dao.audit.findings import Missing
+from dao.audit.posted_round import PostedRound, read_posted
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.content import tensor_files
@@ -19,7 +19,7 @@ from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import compute_statement, compute_statement_hash
-from dao.core.types import RoundId, TaskId
+from dao.core.types import Digest, RoundId, TaskId
 from dao.errors import AppError, ContentError, DecodeError, RuleError
 from dao.runtime.file_links import link_or_copy
 from dao.store.source import Source
@@ -38,10 +38,12 @@ class GradientJudgement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Published:
-    """What the two gradients were published as, and what they should follow from."""
+class _Stated:
+    """What a result says of its two gradients, and what they should follow from."""
 
-    gradients: dict[bool, Gradient]
+    content: RoundContent
+    roots: dict[bool, Digest]  # over each gradient's rows, in a tree of `depth`
+    depth: int
     layout: Layout
     base: Path
     model: Path
@@ -55,20 +57,24 @@ async def judge_gradients(
     round_id: RoundId,
     evaluator: GradientClient,
     scratch: Path,
+    *,
+    opens_all: bool,
 ) -> GradientJudgement:
     """Compute the gradients of a posted result again, on its shard, at its base model and along its step.
 
-    Missing where the chain's node hides the result, AppError where the app cannot be run here: neither says anything of
-    the result.
+    A gradient that is computed to the very bytes that the result binds is right, wherever it is published, and opened only if
+    `opens_all`: jurors of a case must agree on whether it can be had. Missing where the chain's node hides the result, AppError
+    where the app cannot be run here: neither says anything of the result.
     """
     posted = await read_posted(chain, (task, round_id), chain.final(), everyone=False)
     try:
-        published = await _open_published(posted, source, scratch)
-        if published is None:
+        stated = await _read_stated(posted, source, scratch)
+        if stated is None:
             return GradientJudgement(is_wrong=False, words="there is no valid update, and no gradient")
-        distances = {
-            gate: await _measure(published, evaluator, scratch, gate=gate) for gate in published.gradients
-        }
+        if opens_all:  # all that is missing comes first
+            for gate in stated.roots:
+                await _open(stated, gate=gate)
+        distances = {gate: await _measure(stated, evaluator, scratch, gate=gate) for gate in stated.roots}
     except (ContentError, Missing) as error:
         return GradientJudgement(is_wrong=True, words=str(error), is_missing=True)
     except (DecodeError, RuleError) as error:
@@ -80,41 +86,43 @@ async def judge_gradients(
     )
 
 
-async def measure_distance(published: Gradient, floats: Path, layout: Layout, out: Path) -> float:
-    """Return the relative L2 distance of a published gradient from one that an app wrote, quantised into `out`."""
-    computed = await asyncio.to_thread(tensor_files.write_gradient, floats, layout, out)
+async def _measure(stated: _Stated, evaluator: GradientClient, scratch: Path, *, gate: bool) -> float:
+    if gate:
+        evaluated = await evaluator.gate_gradient(stated.base, stated.shard)
+    else:
+        evaluated = await evaluator.reference_gradient(stated.base, stated.model, stated.shard)
+    write = tensor_files.write_gradient
+    computed = await asyncio.to_thread(write, evaluated.path, stated.layout, scratch / "computed")
+    if await asyncio.to_thread(compute_body_root, computed.body, stated.depth) == stated.roots[gate]:
+        return 0.0
+    published = await _open(stated, gate=gate)
     return await asyncio.to_thread(compute_distance, published, computed, tensor_files.each)
 
 
-async def _measure(published: _Published, evaluator: GradientClient, scratch: Path, *, gate: bool) -> float:
-    if gate:
-        evaluated = await evaluator.gate_gradient(published.base, published.shard)
-    else:
-        evaluated = await evaluator.reference_gradient(published.base, published.model, published.shard)
-    return await measure_distance(
-        published.gradients[gate], evaluated.path, published.layout, scratch / "computed"
-    )
+async def _open(stated: _Stated, *, gate: bool) -> Gradient:
+    """Open a published gradient; RuleError where it is not the one that the result binds."""
+    gradient = await stated.content.open_gradient(gate=gate)
+    if await asyncio.to_thread(compute_body_root, gradient.body, stated.depth) != stated.roots[gate]:
+        raise RuleError(
+            f"{NAMES[gate]}: the content that is published has another root than the result states"
+        )
+    return gradient
 
 
-async def _open_published(posted: PostedRound, source: Source, scratch: Path) -> _Published | None:
-    """Open what a result binds; None where it has no gradients. RuleError where the content is not what it binds."""
+async def _read_stated(posted: PostedRound, source: Source, scratch: Path) -> _Stated | None:
+    """Read what a result binds; None where it has no gradients. RuleError where its manifest is not what it binds."""
     result, rules = posted.result, posted.rules
     manifest = await read_manifest(source, result.manifest_digest)
     _require_stated(posted, manifest)
     if not result.inputs:
         return None
-    content = RoundContent(manifest, None, rules.codec, source, scratch)
-    gradients = {gate: await content.open_gradient(gate=gate) for gate in (True, False)}
-    for gate, root in ((True, manifest.roots.gate), (False, manifest.roots.gradient)):
-        if await asyncio.to_thread(compute_body_root, gradients[gate].body, rules.body_depth) != root:
-            raise RuleError(
-                f"{NAMES[gate]}: the content that is published has another root than the result states"
-            )
-    shard = manifest.shard
+    content, shard = RoundContent(manifest, None, rules.codec, source, scratch), manifest.shard
     if not shard.is_under(rules.validation_root):
         raise RuleError(f"shard {shard.index}: it is not under the task's validation root")
-    return _Published(
-        gradients,
+    return _Stated(
+        content,
+        {True: manifest.roots.gate, False: manifest.roots.gradient},
+        rules.body_depth,
         (await content.open_base()).layout,
         await _hold(source, "base model", manifest.base_model, scratch),
         await _hold(source, "model", manifest.model, scratch),

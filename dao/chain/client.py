@@ -253,7 +253,11 @@ class Chain:
             one_block = {**where, "blockHash": hex_of(at.hash)}
             return list(await self.ask("eth_getLogs", one_block, at, "eth_getLogs"))
         first, last = at if isinstance(at, tuple) else (at, at)
-        logs = []
+        key = self.reorgs, first, last, repr(where)
+        return await self._shared.join(key, partial(self._logs, where, first, last))
+
+    async def _logs(self, where: Mapping[str, object], first: BlockNumber, last: BlockNumber) -> list[Any]:
+        logs: list[Any] = []
         span = _SPAN
         while first <= last:
             end = min(first + span - 1, last)

@@ -18,7 +18,7 @@ import numpy as np
 from dao.core.constants import WEIGHT_UNITS
 from dao.core.engine.backend import get_codec_loops, get_loops, get_step_codec
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
-from dao.core.engine.merkle import compute_root
+from dao.core.engine.merkle import compute_roots
 from dao.core.engine.products import compute_sums
 from dao.core.formats.layout import FLOAT, Model, put_chunks
 from dao.core.types import Codec, Digest
@@ -74,5 +74,4 @@ def compute_aggregate(
         put_chunks(base.layout, out, span[0], values)
         return loops.hash_sums(total, scratch), loops.hash_rows(step), loops.hash_rows(values.view(np.uint8))
 
-    leaves = zip(*sweep(move, chunks, each), strict=True)
-    return AggregateRoots(*(compute_root(b"".join(hashes), depth) for hashes in leaves))
+    return AggregateRoots(*compute_roots(sweep(move, chunks, each), chunks, depth))

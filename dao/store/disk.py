@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import math
 import os
 import secrets
 import stat
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from dao.core.constants import CONTENT_LEAF
@@ -20,13 +22,38 @@ from dao.store.partial_file import PartialFile, put_in_place, sync_folder
 from dao.store.source import MAX_CONTENT
 
 _STALE_SECONDS = 24 * 3600  # a temporary file of that age is abandoned
+# kernels date a change to their tick, of 10 ms at most: another one in the same tick cannot be told from it
+_TICK_NS = 20_000_000
+_MOST_KNOWN = 4096  # contents
+_COUNTED_SECONDS = 60.0  # for which a count of what is stored holds: other processes may add to it
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How a file is known to be the one that was read."""
+
+    inode: int
+    bytes: int
+    changed_ns: int
+
+
+def read_mark(status: os.stat_result) -> Mark:
+    """Return how a file is known again, as long as nobody but its owner can write it."""
+    return Mark(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def note_use(path: Path) -> None:
+    """Have `DiskStore.prune` keep a file, which drops the longest unused; when it changed stays as it is. Blocks."""
+    with contextlib.suppress(OSError):
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
 class DiskStore(FolderSource):
     """Content in `root`: `objects/ab/abcd…` by digest, `pins`, `aside` (files that were corrupt), `tmp`.
 
     `max_bytes` caps every content. With `sync` a stored content survives a power failure; without, the loss is
-    noticed when it is read. Several processes may use one folder.
+    noticed when it is read. Several processes may use one folder. A file that has not changed since this process read it through,
+    by inode, size and time of change, is not read through again.
     """
 
     def __init__(self, root: Path, max_bytes: int = MAX_CONTENT, sync: bool = True) -> None:
@@ -34,6 +61,8 @@ class DiskStore(FolderSource):
         self._sync = sync
         self._pins, self._aside = root / "pins", root / "aside"
         self.tmp = root / "tmp"
+        self._known: dict[Digest, tuple[Mark, Cid]] = {}
+        self._stored, self._counted = 0, -math.inf  # bytes, and when they were counted
         for folder in (self._objects, self._pins, self._aside, self.tmp):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -49,6 +78,7 @@ class DiskStore(FolderSource):
     def keep(self, incoming: PartialFile, cid: Cid) -> Path:
         """Move written and checked content to its place; return that. Blocks."""
         path = self._place_of(cid)
+        self._stored += incoming.size
         incoming.place(path, self._sync)
         return path
 
@@ -62,9 +92,24 @@ class DiskStore(FolderSource):
 
     def _get(self, content: Cid | Digest, max_bytes: int) -> Path:
         path = super()._get(content, max_bytes)
-        with contextlib.suppress(OSError):
-            os.utime(path)  # `prune` drops the longest unused
+        note_use(path)
         return path
+
+    def _read_cid(self, descriptor: int, digest: Digest) -> Cid:
+        mark, cid = self._known.get(digest, (None, None))
+        if cid is None or mark != read_mark(os.fstat(descriptor)):
+            cid = super()._read_cid(descriptor, digest)
+            self._know(descriptor, cid)
+        return cid
+
+    def _know(self, descriptor: int, cid: Cid) -> None:
+        """Remember an open file whose bytes were read through, unless a change of this very moment would go unseen."""
+        mark = read_mark(os.fstat(descriptor))
+        self._known.pop(cid.digest, None)
+        if mark.changed_ns < time.time_ns() - _TICK_NS:
+            self._known[cid.digest] = mark, cid
+            if len(self._known) > _MOST_KNOWN:
+                self._known.pop(next(iter(self._known)), None)
 
     def _on_change(self, path: Path) -> str:
         """Set a corrupt file aside, so that the content can be put again."""
@@ -109,11 +154,13 @@ class DiskStore(FolderSource):
                     path.unlink()
                 return cid
             cid = cid_of_file(descriptor, status.st_size)
+            self._know(descriptor, cid)
             os.fchmod(descriptor, 0o444)
             if self._sync:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        self._stored += status.st_size
         put_in_place(path, self._place_of(cid), self._sync)
         return cid
 
@@ -183,12 +230,15 @@ class DiskStore(FolderSource):
     async def prune(self, keep_bytes: int) -> int:
         """Delete unpinned content, the longest unused first, until at most `keep_bytes` are stored.
 
-        Returns the bytes freed. Corrupt files set aside and abandoned temporary files go too.
+        Returns the bytes freed. Corrupt files set aside and abandoned temporary files go too. Nothing is looked at while so much
+        cannot have been stored since the last look: reading the folders takes longer than many a round.
         """
+        if self._stored <= keep_bytes and time.monotonic() < self._counted + _COUNTED_SECONDS:
+            return 0
         return await asyncio.to_thread(self._prune, keep_bytes)
 
     def _prune(self, keep_bytes: int) -> int:
-        freed = 0
+        freed, begun, before = 0, time.monotonic(), self._stored
         for path in [*self._aside.iterdir(), *self.tmp.iterdir()]:
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
@@ -199,7 +249,7 @@ class DiskStore(FolderSource):
         for path in self._objects.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
-                stored.append((status.st_mtime_ns, status.st_size, path))
+                stored.append((status.st_atime_ns, status.st_size, path))
         stored.sort()
         total = sum(size for _, size, _ in stored)
         for _, size, path in stored:
@@ -209,4 +259,5 @@ class DiskStore(FolderSource):
                 path.unlink(missing_ok=True)
                 total -= size
                 freed += size
+        self._stored, self._counted = total + self._stored - before, begun
         return freed

@@ -48,7 +48,7 @@ class FolderSource:
         try:
             size = os.fstat(descriptor).st_size
             check_size(size or 1, min(max_bytes, self.max_bytes), what)
-            cid = cid_of_file(descriptor, size) if size else None
+            cid = self._read_cid(descriptor, digest_of_content(content)) if size else None
         except Mismatch:
             cid = None
         except OSError as error:  # a folder in its place, a bad sector
@@ -60,6 +60,11 @@ class FolderSource:
         if not is_named(cid, content):
             raise Mismatch(f"{what}: the content is {cid}, another codec than expected")
         return path
+
+    def _read_cid(self, descriptor: int, digest: Digest) -> Cid:
+        """Return the CID of an open file that should have this digest. Blocks."""
+        del digest
+        return cid_of_file(descriptor, os.fstat(descriptor).st_size)
 
     def _on_change(self, path: Path) -> str:
         """Deal with a corrupt file; return a phrase that says how, "" for not at all."""

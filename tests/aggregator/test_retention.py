@@ -92,10 +92,10 @@ class Keeper:
         return self.disk.path_of(cid).stat().st_size
 
     async def sweep(self) -> int:
-        async def read(rounds: Sequence[RoundId]) -> tuple[RoundId, dict[RoundId, Phase]]:
-            return max(self.phases), {number: self.phases.get(number, Phase.NONE) for number in rounds}
+        async def read(rounds: Sequence[RoundId]) -> dict[RoundId, Phase]:
+            return {number: self.phases.get(number, Phase.NONE) for number in rounds}
 
-        return await self.retention.sweep(read)
+        return await self.retention.sweep(max(self.phases), read)
 
     async def has(self, cid: Cid) -> set[bool]:
         """Where a content is: everywhere, nowhere, or (both) only somewhere."""
@@ -241,12 +241,12 @@ from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 
 async def read(rounds):
-    return RoundId(4), {number: Phase.FINALIZED for number in rounds}
+    return {number: Phase.FINALIZED for number in rounds}
 
 folder = Path(sys.argv[1])
 store = LayeredStore(DiskStore(folder / "store", sync=False))
 contents = RoundContents(folder / "contents.db")
-asyncio.run(Retention(TaskId(1), contents, store, 0, lambda *_, **__: None).sweep(read))
+asyncio.run(Retention(TaskId(1), contents, store, 0, lambda *_, **__: None).sweep(RoundId(4), read))
 """
 
 
@@ -318,7 +318,7 @@ async def test_sweep__keeps_all__asks_the_chain_for_nothing(tmp_path: Path) -> N
     keeper = Keeper(tmp_path, None)
     await keeper.play()
 
-    async def read(_: Sequence[RoundId]) -> tuple[RoundId, dict[RoundId, Phase]]:
+    async def read(_: Sequence[RoundId]) -> dict[RoundId, Phase]:
         raise AssertionError
 
-    assert await keeper.retention.sweep(read) == 0
+    assert await keeper.retention.sweep(RoundId(1), read) == 0

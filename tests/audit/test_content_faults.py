@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dao.audit.accusing import Proof, build_stated_trees, find_proof, read_stated
+from dao.audit.accusing import Proof, build_stated_trees, find_proof
+from dao.audit.posted_round import read_stated
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator

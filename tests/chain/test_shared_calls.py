@@ -62,6 +62,31 @@ async def test_get__more_than_are_kept__the_oldest_is_asked_anew() -> None:
     assert asked.times == MOST + 2
 
 
+async def test_join__two_ask_at_once__one_answer_and_later_anew() -> None:
+    shared, asked = SharedCalls(), Asked()
+    first, second = (asyncio.create_task(shared.join("key", asked.ask)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    asked.may.set()
+    assert (await second, await shared.join("key", asked.ask)) == ((1,), (2,))
+    assert first.cancelled()
+
+
+async def test_join__failed_and_nobody_waits__asked_anew() -> None:
+    shared, asked = SharedCalls(), Asked()
+    asked.error = RpcError("away")
+    asking = asyncio.create_task(shared.join("key", asked.ask))
+    await asyncio.sleep(0)
+    asking.cancel()
+    asked.may.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    with pytest.raises(RpcError, match="away"):
+        await shared.join("key", asked.ask)
+    asked.error = None
+    assert await shared.join("key", asked.ask) == (asked.times,)
+
+
 async def test_call__at_a_block__asked_once_and_at_the_next_anew(network: Network) -> None:
     async with (
         Proxy(network.anvil).running() as proxy,

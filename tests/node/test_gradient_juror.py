@@ -248,7 +248,7 @@ async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_t
         (await DiskStore(world.home / "store").get(gradient)).unlink()
         judgement = await made[0].check(ROUND)
         assert judgement is not None
-        assert (judgement.is_wrong, judgement.is_missing) == (True, True)
+        assert not judgement.is_wrong  # by what the result binds, which is what this member computes
         assert not await world.past(GradientAccused)
         async with running([replace(juror, checkers=0) for juror in made]):
             await made[0].sender.send(GradientVotes(made[0].chain).accuse(world.task, ROUND))
@@ -259,6 +259,22 @@ async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_t
             world.skip(MOVE)
             (judged,) = await reach(world, GradientJudged, 1)
             assert judged.verdict == GradientVerdict.WRONG
+
+
+async def test_check__another_gradient_and_its_content_is_kept_from_all__is_no_reason_to_accuse(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    async with (
+        posted(network, assignment, evaluator, tmp_path, 1.01, 3) as world,
+        jurors(world, tmp_path, evaluator, range(1), checkers=3) as made,
+    ):
+        gradient = (await world.manifest(1)).gradient
+        assert gradient is not None
+        (await DiskStore(world.home / "store").get(gradient)).unlink()
+        judgement = await made[0].check(ROUND)
+        assert judgement is not None
+        assert (judgement.is_wrong, judgement.is_missing) == (True, True)
+        assert not await world.past(GradientAccused)
 
 
 async def test_check__store_drops_the_models_meanwhile__judged_all_the_same(

@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -298,3 +299,39 @@ def test_cid_of_file__large__equals_the_streamed_cid(tmp_path: Path) -> None:
         assert cid_of_file(file.fileno(), len(data)) == cid_of_bytes(data)
         with pytest.raises(Mismatch, match="shorter"):
             cid_of_file(file.fileno(), len(data) + CONTENT_LEAF)
+
+
+async def test_disk_get__unchanged_since_it_was_read__not_read_again(
+    disk: DiskStore, monkeypatch: pytest.MonkeyPatch, corrupt: Callable[[Path], None]
+) -> None:
+    cid, read = await disk.put_bytes(os.urandom(10)), list[int]()
+    path = disk.path_of(cid)
+    os.utime(path, (1000, 1000))  # long ago, and not in this moment
+
+    def read_through(descriptor: int, size: int) -> Cid:
+        read.append(size)
+        return cid_of_file(descriptor, size)
+
+    monkeypatch.setattr("dao.store.folder.cid_of_file", read_through)
+    for _ in range(3):
+        await disk.get(cid)
+    assert read == [10]
+    assert path.stat().st_mtime == 1000
+    assert path.stat().st_atime > 1000  # so that `prune` keeps it
+    corrupt(path)
+    with pytest.raises(Mismatch):
+        await disk.get(cid)
+
+
+async def test_disk_get__read_in_the_moment_of_its_last_change__read_again(disk: DiskStore) -> None:
+    """A kernel dates what happens within one of its ticks the same."""
+    data = os.urandom(10)
+    cid = await disk.put_bytes(data)
+    path, now = disk.path_of(cid), time.time_ns() + 3600 * 10**9
+    os.utime(path, ns=(now, now))
+    await disk.get(cid)
+    path.chmod(0o600)
+    path.write_bytes(data[::-1])
+    os.utime(path, ns=(now, now))
+    with pytest.raises(Mismatch):
+        await disk.get(cid)

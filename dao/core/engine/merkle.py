@@ -1,6 +1,7 @@
 """The body tree: sha256 over leaves in order, of a fixed depth, an absent leaf being 32 zero bytes."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -28,8 +29,21 @@ ABSENT = _absent()
 
 def compute_root(hashes: bytes, depth: int) -> Digest:
     """Return the root over hashes of leaves that lie side by side; RuleError when the tree has no room for them."""
-    *_, root = _levels(hashes, depth)
+    (root,) = deque(_levels(hashes, depth), maxlen=1)  # a level at a time: all of them take as much again
     return Digest(root)
+
+
+def compute_roots(pieces: Iterable[Sequence[bytes]], leaves: int, depth: int) -> list[Digest]:
+    """Return the roots of trees of so many leaves each, whose hashes come in pieces: one piece of every tree at a time."""
+    place, trees = 0, list[bytearray]()
+    for (
+        piece
+    ) in pieces:  # into one place each: what is small would be scattered over the memory, and stay there
+        trees = trees or [bytearray(32 * leaves) for _ in piece]
+        for tree, part in zip(trees, piece, strict=True):
+            tree[place : place + len(part)] = part
+        place += len(piece[0])
+    return [compute_root(bytes(tree), depth) for tree in trees]
 
 
 def compute_body_root(body: NDArray[np.uint8], depth: int) -> Digest:
@@ -94,7 +108,9 @@ def _levels(hashes: bytes, depth: int) -> Iterator[bytes]:
     loops = get_loops(leaves)
     for height in range(depth):
         yield hashes
-        if len(hashes) % 64:
-            hashes += ABSENT[height]
-        hashes = loops.hash_rows(np.frombuffer(hashes, np.uint8).reshape(-1, 64))
+        pairs, odd = divmod(len(hashes), 64)
+        level = loops.hash_rows(np.frombuffer(hashes, np.uint8, 64 * pairs).reshape(-1, 64))
+        if odd:  # by itself: no copy of the whole level for one more
+            level += sha256(hashes[-32:] + ABSENT[height]).digest()
+        hashes = level
     yield hashes or ABSENT[depth]
