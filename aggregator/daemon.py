@@ -44,7 +44,6 @@ from dao.chain.task_follower import TaskFollower
 from dao.content.assembly import ContentSources
 from dao.content.cards import fetch_card
 from dao.core.formats.layout import Layout
-from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError, NotFound
 from dao.runtime.open_files import allow_open_files
@@ -225,7 +224,7 @@ async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
     """Return the rules of the task's next round; ConfigError unless that or a round in flight is this Superlink's."""
     at, coordinator = chain.final(), Coordinator(chain)
     rules = await coordinator.rules_of(task, at)
-    if rules.superlink != signer.address and not await _is_needed(coordinator, task, signer.address, at):
+    if rules.superlink != signer.address and not await _is_needed(chain, task, signer.address, at):
         raise ConfigError(
             f"task {task}: its Superlink is {hex_of(rules.superlink)}, this key is {hex_of(signer.address)}; "
             "use that one's keystore, or have the DAO replace it"
@@ -240,16 +239,12 @@ async def _require_memory(task: TaskId, rules: Rules, settings: SuperlinkSetting
         _log.warning("memory", text=shortage)
 
 
-async def _is_needed(coordinator: Coordinator, task: TaskId, superlink: Address, at: BlockRef) -> bool:
+async def _is_needed(chain: Chain, task: TaskId, superlink: Address, at: BlockRef) -> bool:
     """Return whether a round in flight opened with this Superlink."""
-    state = await coordinator.task_of(task, at)
-    left, round_id = state.in_flight, state.last_round
-    while left and round_id:
-        if (await coordinator.round_of(task, round_id, at)).phase in UNDECIDED:
-            if (await coordinator.rules_of_round(task, round_id, at)).superlink == superlink:
-                return True
-            left -= 1
-        round_id = RoundId(round_id - 1)
+    coordinator = Coordinator(chain)
+    for round_id in await RoundReader(chain, task).read_undecided(at):
+        if (await coordinator.rules_of_round(task, round_id, at)).superlink == superlink:
+            return True
     return False
 
 

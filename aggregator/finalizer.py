@@ -139,13 +139,9 @@ class Finalizer:
         touched, self._follower.touched = self._follower.touched, set()
         again, self._again = self._again, set()
         if touched is None:
-            task = await self._coordinator.task_of(self._task, self._chain.final())
+            touched = {*await self._reader.read_undecided(self._chain.final())}
             self._rounds, self._results, self._decided = {}, {}, dict(_BEFORE_ALL)
-            round_id = task.last_round
-            while len(self._rounds) < task.in_flight and round_id:
-                await self._read_round(round_id)
-                round_id = RoundId(round_id - 1)
-        for round_id in (touched or set()) | again:
+        for round_id in touched | again:
             await self._read_round(round_id)
         self._has_looked.set()
 

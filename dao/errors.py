@@ -13,7 +13,7 @@ DaoError
 │   │   └── UnknownProposal   the governor has no proposal of this number
 │   └── Reorged               a block that was relied on is gone
 ├── ContentError              content by CID
-│   ├── NotFound              no source has it; carries why
+│   ├── NotFound              no source has it; carries why, and whether all of them answered
 │   ├── Mismatch              the bytes are not those of the CID
 │   ├── TooLarge              more bytes than the cap
 │   └── (DeclinedError)       the IPFS node answered that it cannot do this
@@ -99,11 +99,14 @@ class ContentError(DaoError):
 
 
 class NotFound(ContentError):
-    """No source has the content; `why` is what was said of it, without its name."""
+    """No source has the content; `why` is what was said of it, without its name.
 
-    def __init__(self, message: str, why: str = "") -> None:
+    `is_certain`: every source answered; where one gave no answer, it may have it, and may be asked again.
+    """
+
+    def __init__(self, message: str, why: str = "", *, is_certain: bool = True) -> None:
         super().__init__(message)
-        self.why = why or str(self)
+        self.why, self.is_certain = why or str(self), is_certain
 
 
 class Mismatch(ContentError):

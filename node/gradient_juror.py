@@ -35,7 +35,6 @@ from node.approvals import Approvals
 from node.evaluators import EvaluatorKeeper, EvaluatorOf
 from node.journal import SupernodeJournal
 
-IN_FLIGHT = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
 WAIT = 30.0  # seconds without a new block until a case is looked at again
 LONGEST_PAUSE = 60.0  # seconds until what failed is tried again
 RECENT = 8  # cases back that are looked at again where blocks are gone
@@ -96,15 +95,9 @@ class GradientJuror:
 
     async def _find_start(self) -> BlockNumber:
         """Return the block in which the oldest round opened that is not decided."""
-        coordinator, at = Coordinator(self.chain), self.chain.final()
-        state = await coordinator.task_of(self.task, at)
-        block, round_id, left = at.number, state.last_round, state.in_flight
-        while left and round_id:
-            opened = await coordinator.round_of(self.task, round_id, at)
-            if opened.phase in IN_FLIGHT:
-                block, left = BlockNumber(opened.open_block), left - 1
-            round_id = RoundId(round_id - 1)
-        return block
+        at = self.chain.final()
+        undecided = await RoundReader(self.chain, self.task).read_undecided(at)
+        return min((BlockNumber(state.open_block) for state in undecided.values()), default=at.number)
 
     async def _keep_checking(self, round_id: RoundId) -> None:
         """Check a result, if chance has it, and accuse it if it is wrong."""

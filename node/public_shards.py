@@ -17,7 +17,8 @@ from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.round_machine import draw_shard
 from dao.core.types import Digest, Phase, RoundId, Rules, TaskId
-from dao.errors import DaoError, DecodeError, TooLarge
+from dao.errors import DaoError, DecodeError, NotFound, TooLarge
+from dao.runtime.backoff import pauses
 from dao.store.disk import Mark, note_use, read_mark
 from dao.store.layered import LayeredStore
 
@@ -41,18 +42,19 @@ class PublicShards:
     async def fetch(self, round_id: RoundId, limit: float) -> list[Path]:
         """Return the files of the newest rounds before this one that can be had within `limit` seconds, oldest first.
 
-        A file's name is the digest of its content. One that is missing or wrong is left out, and the log says so.
+        A file's name is the digest of its content. One that is missing or wrong is left out, and the log says so. A source that gives no
+        answer is asked again: it may be busy, or start anew.
         """
         if not self._max_bytes:
             return []
         end = monotonic() + limit
         paths: list[Path] = []
         left = self._max_bytes
-        cids = await self._find(round_id, limit)
+        cids = await self._find(round_id, end)
         here = await asyncio.to_thread(self._find_unchanged, cids)
         for cid in cids:
             try:
-                mark = here.get(cid) or await self._get(cid, left, end - monotonic())
+                mark = here.get(cid) or await self._get(cid, left, end)
             except TooLarge:
                 break
             except (DaoError, OSError, TimeoutError) as error:
@@ -88,25 +90,36 @@ class PublicShards:
                     found[cid] = mark
         return found
 
-    async def _get(self, cid: Cid, max_bytes: int, limit: float) -> Mark:
-        """Fetch a shard's file and check it; TimeoutError where it is not here, and cannot be had within `limit` seconds."""
-        if limit <= 0 and not await self._store.has(cid):
+    async def _get(self, cid: Cid, max_bytes: int, end: float) -> Mark:
+        """Fetch a shard's file and check it; TimeoutError where it is not here, and cannot be had by the time `end`."""
+        if end <= monotonic() and not await self._store.has(cid):
             raise TimeoutError
-        async with asyncio.timeout(max(1.0, limit)):
-            path = await self._store.get(cid, max_bytes)
+        async with asyncio.timeout(max(1.0, end - monotonic())):
+            path = await self._ask(cid, max_bytes, end)
         return read_mark(path.stat())
 
-    async def _find(self, round_id: RoundId, limit: float) -> list[Cid]:
+    async def _ask(self, content: Cid | Digest, max_bytes: int, end: float) -> Path:
+        """Return a content's file, as the store gives it; where a source gave no answer, ask again until the time `end`."""
+        for pause in pauses():
+            try:
+                return await self._store.get(content, max_bytes)
+            except NotFound as error:
+                if error.is_certain or monotonic() + pause >= end:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError  # pauses do not end
+
+    async def _find(self, round_id: RoundId, end: float) -> list[Cid]:
         """Return the shards that earlier rounds showed, newest first, each once."""
         rounds = [RoundId(number) for number in range(round_id - 1, max(0, round_id - 1 - PUBLIC_ROUNDS), -1)]
         for gone in self._shown.keys() - set(rounds):
             if (cid := self._shown.pop(gone)) is not None:
                 self._marks.pop(cid, None)
         unread = [number for number in rounds if number not in self._shown]
-        reading = [asyncio.create_task(self._read(number)) for number in unread]
+        reading = [asyncio.create_task(self._read(number, end)) for number in unread]
         try:
             if reading:
-                await asyncio.wait(reading, timeout=limit)
+                await asyncio.wait(reading, timeout=end - monotonic())
         finally:
             for task in reading:
                 task.cancel()
@@ -117,7 +130,7 @@ class PublicShards:
                 self._warn(one, of_round=number)
         return list(dict.fromkeys(one for number in rounds if isinstance(one := shown[number], Cid)))
 
-    async def _read(self, number: RoundId) -> Cid | None:
+    async def _read(self, number: RoundId, end: float) -> Cid | None:
         """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew.
 
         What was shown once is public, whatever becomes of the round.
@@ -127,7 +140,7 @@ class PublicShards:
             cid = None
         else:
             result, rules = await self._reader.read_result(number), await self._reader.read_rules_of(number)
-            path = await self._store.get(result.manifest_digest, MAX_MANIFEST)
+            path = await self._ask(result.manifest_digest, MAX_MANIFEST, end)
             manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
             cid = check_shard(manifest, result.seed, rules)
         if cid is not None or state.phase in _OVER:

@@ -15,7 +15,6 @@ from dao.chain.disputes import Demandable, Disputes
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.core.round_machine import (
-    UNDECIDED,
     compute_challenge_deadline,
     compute_earliest_abort,
     compute_resolve_deadline,
@@ -93,13 +92,13 @@ class RoundEnder:
     async def _list_endings(self) -> list[Ending]:
         """Return what anyone may end some time, oldest first."""
         at, phases = self._chain.final(), {RoundId(0): Phase.FINALIZED}
-        rounds = await self._read_rounds(at)
+        rounds = await self._reader.read_undecided(at)
         openings = {(round_id, state.open_block) for round_id, state in rounds.items()}
         for kept in (self._rules, self._seen, self._turns):
             for gone in kept.keys() - openings:
                 del kept[gone]
         endings = []
-        for round_id, state in sorted(rounds.items()):
+        for round_id, state in rounds.items():
             if state.parent not in phases:
                 parent = await self._coordinator.round_of(self._task, state.parent, at)
                 phases[state.parent] = parent.phase
@@ -119,17 +118,6 @@ class RoundEnder:
         if key not in self._rules:
             self._rules[key] = await self._coordinator.rules_of_round(self._task, round_id, at)
         return self._rules[key]
-
-    async def _read_rounds(self, at: BlockRef) -> dict[RoundId, RoundState]:
-        task = await self._coordinator.task_of(self._task, at)
-        rounds: dict[RoundId, RoundState] = {}
-        round_id = task.last_round
-        while len(rounds) < task.in_flight and round_id:
-            state = await self._coordinator.round_of(self._task, round_id, at)
-            if state.phase in UNDECIDED:
-                rounds[round_id] = state
-            round_id = RoundId(round_id - 1)
-        return rounds
 
     async def _list_demands(self, rounds: dict[RoundId, RoundState]) -> list[Ending]:
         """Return the open demands of rounds that stand; where one is past its deadline, its end voids the round."""

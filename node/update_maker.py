@@ -102,13 +102,18 @@ class UpdateMaker:
         if self.privacy is not None:
             await self.privacy.require(round_id, opened)
         patience = min(SHARDS_PATIENCE * rules.commit_period, MOST_SHARDS_PATIENCE)
-        trainer, base, public = await asyncio.gather(
+        trainer, (digest, base), public = await asyncio.gather(
             self.readiness.get_trainer(rules),
-            self._get_base_model(opened, rules),
+            self._get_base(opened, rules),
             self.public.fetch(round_id, patience),
         )
         self.scratch.mkdir(parents=True, exist_ok=True)
-        start = await self._make_start(round_id, opened, rules, base)
+        start = base
+        feedback: OpenFeedback = no_feedback
+        if self.feedback is not None and is_sparse(rules.codec):
+            ahead = self.scratch / f"{self.task}-start"
+            start = await asyncio.to_thread(self.feedback.write_start, round_id, digest, base, ahead)
+            feedback = partial(self.feedback.open, round_id, digest)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
         await self.uses.begin(round_id, rules.app_hash, rules.card, self.readiness.data.counts)
@@ -130,7 +135,6 @@ class UpdateMaker:
             _log.warning("trained on own rows alone", task=self.task, error=trained.public_problem)
         begun = monotonic()
         private: dict[str, object] = {}
-        feedback = await self._find_feedback(round_id, opened, rules)
         if self.privacy is None:
             making = partial(write_update, start, model, rules.codec, rules.body_depth, update)
             try:
@@ -166,20 +170,10 @@ class UpdateMaker:
         if not compute_counted_stake(rules, stake):
             raise RuleError(reasons.explain_stake(stake, rules.min_stake))
 
-    async def _get_base_model(self, opened: RoundState, rules: Rules) -> Path:
-        return await self.models.get(await self.reader.read_base(opened, rules), opened.parent)
-
-    async def _make_start(self, round_id: RoundId, opened: RoundState, rules: Rules, base: Path) -> Path:
-        """Return the model file that training starts from; it stays in scratch until the next round's."""
-        if self.feedback is None or not is_sparse(rules.codec):
-            return base
-        digest, out = await self.reader.read_base(opened, rules), self.scratch / f"{self.task}-start"
-        return await asyncio.to_thread(self.feedback.write_start, round_id, digest, base, out)
-
-    async def _find_feedback(self, round_id: RoundId, opened: RoundState, rules: Rules) -> OpenFeedback:
-        if self.feedback is None or not is_sparse(rules.codec):
-            return no_feedback
-        return partial(self.feedback.open, round_id, await self.reader.read_base(opened, rules))
+    async def _get_base(self, opened: RoundState, rules: Rules) -> tuple[Digest, Path]:
+        """Return the digest and the file of the model that a round starts from."""
+        digest = await self.reader.read_base(opened, rules)
+        return digest, await self.models.get(digest, opened.parent)
 
     def _compute_seed(self, round_id: RoundId) -> int:
         domain = self.domain

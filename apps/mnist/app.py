@@ -5,11 +5,11 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
 
-EPOCHS = 6
+BATCHES = 120  # of each training, however many images: then all move the model about as far
 BATCH = 32
 RATE = 0.02
 MOMENTUM = 0.9
-WARM_UP = 90  # batches until the full rate: whoever has few images takes small steps
+WARM_UP = 30  # batches until the full rate
 
 
 def model():
@@ -37,24 +37,26 @@ def loss(model, batch):
     return functional.cross_entropy(model(batch["x"]), batch["y"])
 
 
+def draw_batches(count, chance):
+    """The numbers of the rows of one batch after another, each row once before any comes again."""
+    while True:
+        yield from torch.randperm(count, generator=chance).split(BATCH)
+
+
 def train(model, data, *, seed, round):  # noqa: ARG001  (other apps may lower their rate by the round)
-    """A few passes over the images, each batch moved by up to one pixel so that few images go further."""
+    """So many batches, each moved by up to one pixel so that few images go further."""
     chance = torch.Generator().manual_seed(seed)
     weights = list(model.parameters())
     speeds = [torch.zeros_like(weight) for weight in weights]
-    batches = 0
-    for epoch in range(EPOCHS):
-        for rows in torch.randperm(len(data["y"]), generator=chance).split(BATCH):
-            move = torch.randint(-1, 2, (2,), generator=chance).tolist()
-            value = loss(model, {"x": data["x"][rows].roll(move, (1, 2)), "y": data["y"][rows]})
-            batches += 1
-            rate = RATE * min(1, batches / WARM_UP)
-            # momentum by hand: torch.optim would be as good, but takes seconds to import
-            for weight, speed, slope in zip(
-                weights, speeds, torch.autograd.grad(value, weights), strict=True
-            ):
-                weight.data.sub_(speed.mul_(MOMENTUM).add_(slope), alpha=rate)
-        yield {"epoch": epoch + 1, "loss": value.item()}
+    for number, rows in zip(range(1, BATCHES + 1), draw_batches(len(data["y"]), chance)):  # noqa: B905  (no end)
+        move = torch.randint(-1, 2, (2,), generator=chance).tolist()
+        value = loss(model, {"x": data["x"][rows].roll(move, (1, 2)), "y": data["y"][rows]})
+        rate = RATE * min(1, number / WARM_UP)
+        # momentum by hand: torch.optim would be as good, but takes seconds to import
+        for weight, speed, slope in zip(weights, speeds, torch.autograd.grad(value, weights), strict=True):
+            weight.data.sub_(speed.mul_(MOMENTUM).add_(slope), alpha=rate)
+        if number % 20 == 0:
+            yield {"batch": number, "loss": value.item()}
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from dao.chain.events import (
     RoundOpened,
     Voided,
 )
+from dao.core.round_machine import UNDECIDED
 from dao.core.state import LostRound
 from dao.core.statement import compute_result_hash
 from dao.core.types import (
@@ -78,6 +79,18 @@ class RoundReader:
         self._coordinator, self._registry = Coordinator(chain), Registry(chain)
         self._settled = BlockNumber(chain.deployment.block - 1)
         self._changes: list[Joined | Left] = []
+
+    async def read_undecided(self, at: BlockRef) -> dict[RoundId, RoundState]:
+        """Return the rounds of the task that are neither final nor void nor aborted, and their states, rising."""
+        task = await self._coordinator.task_of(self._task, at)
+        rounds: dict[RoundId, RoundState] = {}
+        round_id = task.last_round
+        while len(rounds) < task.in_flight and round_id:
+            state = await self._coordinator.round_of(self._task, round_id, at)
+            if state.phase in UNDECIDED:
+                rounds[round_id] = state
+            round_id = RoundId(round_id - 1)
+        return dict(sorted(rounds.items()))
 
     async def events_of(self, round_id: RoundId, at: BlockRef) -> RoundEvents:
         """Return a round's events up to a block; ChainError when it had not been opened."""

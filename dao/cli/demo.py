@@ -47,7 +47,8 @@ def command(
     """Run a DAO on this machine: a chain, one Superlink and some Supernodes, each a process with its own key and data.
 
     They train a digit classifier on real images, commit, reveal, are scored and paid; every round is audited, and the
-    owners claim. Two have good data, one a tenth of it, one 40% wrong labels, one trains nothing and sends noise.
+    owners claim. Two have good data, one a tenth of it and three digits alone, one 40% wrong labels, one trains nothing and sends
+    noise.
 
     Example: dao demo --rounds 3 --json results.json
     """

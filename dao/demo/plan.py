@@ -9,7 +9,7 @@ class Role(StrEnum):
     """The quality of a contributor's data."""
 
     GOOD = "good"
-    SMALL = "small"  # a tenth of the data
+    SMALL = "small"  # a tenth of the data, of few classes
     MISLABELLED = "mislabelled"  # 40% of its labels are wrong
     FREE_RIDER = "free-rider"  # trains nothing and sends noise
     OWN = "own data"  # files that a user named

@@ -15,6 +15,7 @@ from dao.store.cid import digest_of_content, is_named, name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT, Source, Store
 
+_ANSWERS = NotFound, Mismatch, TooLarge  # of a source; other errors say that it gave none
 _log = structlog.get_logger()
 
 
@@ -56,16 +57,17 @@ class LayeredStore:
                 return await self._fetch(content, max_bytes, reasons)
 
     async def _fetch(self, content: Cid | Digest, max_bytes: int, reasons: dict[str, str]) -> Path:
-        too_large = 0
+        too_large = silent = 0
         for attempt in range(self._attempts if self.sources else 0):
             if attempt:
                 await asyncio.sleep(pause_after(attempt, self._pause))
-            too_large = 0
+            too_large = silent = 0
             for source in self.sources:
                 try:
                     return await self._from(source, content, max_bytes)
                 except ContentError as error:
                     too_large += isinstance(error, TooLarge)
+                    silent += not isinstance(error, _ANSWERS)
                     words = _without(error, content)
                     reasons[source.name] = (
                         words if words.startswith(source.name) else f"{source.name}: {words}"
@@ -73,7 +75,7 @@ class LayeredStore:
             if too_large and too_large == len(self.sources):
                 raise TooLarge(f"{name_of(content)}: {'; '.join(reasons.values())}")
         why = "; ".join(reasons.values())
-        raise NotFound(f"{name_of(content)}: cannot be had: {why}", why)
+        raise NotFound(f"{name_of(content)}: cannot be had: {why}", why, is_certain=not silent)
 
     async def _from(self, source: Source, content: Cid | Digest, max_bytes: int) -> Path:
         path = await source.get(content, max_bytes)

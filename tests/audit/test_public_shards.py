@@ -1,5 +1,6 @@
 """What a node trains on of a round that a Superlink lied about: only the shard that the seed drew of the task's."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from dao.core.constants import PUBLIC_ROUNDS
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.types import Digest, RoundId
-from dao.errors import ContentError
+from dao.errors import ContentError, NotFound
+from dao.store.cid import digest_of_content
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
@@ -68,6 +70,46 @@ async def test_shards__of_rounds_that_may_still_fall__they_and_their_manifests_a
         changed.write_bytes(content[:-1] + b"?")
         assert await public.fetch(RoundId(TAMPERED + 1), 20) == paths
         assert (changed.read_bytes(), set(asked)) == (content, {stage.manifest.shard.cid})
+
+
+@pytest.mark.parametrize(("missing", "limit", "is_here"), [(2, 20, True), (10**9, 1, False)])
+async def test_shards__source_gives_no_answer__it_is_asked_again_while_there_is_time(
+    stage: Stage, tmp_path: Path, missing: int, limit: float, is_here: bool
+) -> None:
+    silent = {stage.previous.shard.cid.digest: missing}  # answers that do not come
+
+    class Busy(DiskStore):
+        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+            digest = digest_of_content(content)
+            if silent.setdefault(digest, 0):
+                silent[digest] -= 1
+                raise ContentError("too many fetches; ask again")
+            return await super().get(content, max_bytes)
+
+    async with stage.world.network.chain() as chain:
+        store = LayeredStore(DiskStore(tmp_path), [Busy(stage.folder)], attempts=1)
+        public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, PUBLIC_BYTES)
+        with capture_logs() as logs:
+            paths = await public.fetch(RoundId(TAMPERED), limit)
+    assert [path.name for path in paths] == [stage.previous.shard.cid.digest.hex()] * is_here
+    assert any(line["event"] == "no public shard" for line in logs) != is_here
+
+
+async def test_shard__that_every_source_lacks__is_asked_for_once(stage: Stage, tmp_path: Path) -> None:
+    asked: Counter[Digest] = Counter()
+
+    class Lacking(DiskStore):
+        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+            asked[digest_of_content(content)] += 1
+            if content == stage.previous.shard.cid:
+                raise NotFound("not here; ask another source")
+            return await super().get(content, max_bytes)
+
+    async with stage.world.network.chain() as chain:
+        store = LayeredStore(DiskStore(tmp_path), [Lacking(stage.folder)], attempts=1)
+        public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, PUBLIC_BYTES)
+        assert await public.fetch(RoundId(TAMPERED), 20) == []
+    assert asked[stage.previous.shard.cid.digest] == 1
 
 
 @pytest.mark.parametrize(("max_bytes", "is_here"), [(PUBLIC_BYTES, True), (0, False)])

@@ -40,3 +40,26 @@ async def test_events_of__a_round_of_long_ago__by_one_request_for_logs(
         assert (events.opened.block, events.closed, events.posted) == (opened.block, None, None)
         assert proxy.asked["eth_getLogs"] == 1
         assert proxy.asked.total() < 8
+
+
+async def test_read_undecided__rounds_one_after_the_other__the_one_that_has_not_ended(
+    own_network: Network,
+) -> None:
+    anvil = own_network.anvil
+    task, _, (member,) = await own_network.new_round_ready()
+    async with own_network.chain() as chain, own_network.sender(chain, member.owner) as sender:
+        coordinator, reader = Coordinator(chain), RoundReader(chain, task)
+        assert await reader.read_undecided(chain.final()) == {}
+        for round_id in (RoundId(1), RoundId(2)):
+            opened = await sender.send(coordinator.open_round(task))
+            at = await chain.reach(opened.block, limit=30)
+            state = await coordinator.round_of(task, round_id, at)
+            assert state.phase is Phase.OPEN
+            assert await reader.read_undecided(at) == {round_id: state}
+            late = Timestamp(chain.head().timestamp + RULES.commit_period + RULES.result_period + 1)
+            anvil.request("anvil_setNextBlockTimestamp", late)
+            anvil.request("evm_mine")
+            await chain.reach(timestamp=late, limit=30)
+            aborted = await sender.send(coordinator.abort(task, round_id))
+            at = await chain.reach(aborted.block, limit=30)
+            assert await reader.read_undecided(at) == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from dao.demo.images import SHARD, SHARDS, TEST, deal
+from dao.demo.images import FEW_DIGITS, SHARD, SHARDS, TEST, deal
 from dao.demo.plan import Role, list_members
 
 
@@ -15,6 +15,8 @@ def test_deal__five_members__all_images_once_and_unequal_parts(tmp_path: Path) -
     held = {person.role: load_file(path) for person, path in zip(people, dealt.members, strict=True)}
     sizes = {role: len(columns["y"]) for role, columns in held.items()}
     assert 0.08 < sizes[Role.SMALL] / sizes[Role.GOOD] < 0.12
+    assert set(held[Role.SMALL]["y"]) == set(range(FEW_DIGITS))
+    assert set(held[Role.GOOD]["y"]) == set(range(10))
     shards = [load_file(path) for path in sorted(dealt.shards.iterdir())]
     assert [len(shard["y"]) for shard in shards] == [SHARD] * SHARDS
     everyone = [load_file(path) for path in dealt.members]

@@ -102,6 +102,19 @@ async def test_layered_get__nobody_has_it__every_source_named(disk: DiskStore) -
         await LayeredStore(disk).get(cid)
 
 
+@pytest.mark.parametrize(
+    ("error", "is_certain"),
+    [(NotFound("gone"), True), (Mismatch("wrong bytes"), True), (ContentError("no answer"), False)],
+)
+async def test_layered_get__nobody_has_it__says_whether_all_have_answered(
+    disk: DiskStore, error: ContentError, is_certain: bool
+) -> None:
+    sources = Scripted("first", ContentError("reset"), NotFound("gone")), Scripted("second", error)
+    with pytest.raises(NotFound) as raised:
+        await LayeredStore(disk, sources, attempts=2, pause=0.001).get(cid_of_bytes(b"content"))
+    assert raised.value.is_certain == is_certain
+
+
 async def test_layered_get__too_large_everywhere__said_at_once(disk: DiskStore) -> None:
     source = Scripted("only", TooLarge("only: 9 bytes are more than the 5 allowed here"))
     with pytest.raises(TooLarge, match="9 bytes"):
