@@ -43,8 +43,8 @@ async def measure(
     publisher, begun, sweeping = Publisher(store, retention), time.monotonic(), 0.0
     models, journals = list[Cid](), _Journals(folder)
 
-    async def read(numbers: Sequence[RoundId]) -> tuple[RoundId, dict[RoundId, Phase]]:
-        return RoundId(round_id), dict.fromkeys(numbers, Phase.FINALIZED)
+    async def read(numbers: Sequence[RoundId]) -> dict[RoundId, Phase]:
+        return dict.fromkeys(numbers, Phase.FINALIZED)
 
     try:
         for round_id in map(RoundId, range(1, rounds + 1)):
@@ -53,7 +53,7 @@ async def measure(
             models.append(await _play(publisher, folder / "made", *sizes))
             await journals.record(round_id)
             swept = time.monotonic()
-            await retention.sweep(read)
+            await retention.sweep(round_id, read)
             sweeping += time.monotonic() - swept
         kept = await asyncio.to_thread(measure_kept, _TASK, contents, disk.path_of)
         return {
