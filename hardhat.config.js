@@ -64,8 +64,6 @@ export default defineConfig({
     solidity: {
       profiles: {
         default: { fuzz, fsPermissions, invariant: { runs: 64, depth: 80, failOnRevert: false } },
-        // by hand, see docs/contracts.md
-        long: { fuzz, fsPermissions, invariant: { runs: 10_000, depth: 32, failOnRevert: false } },
       },
     },
   },

@@ -215,6 +215,7 @@ async def _open(
         )
         stack.push_async_callback(juror.close)
         running.append(partial(_keep_going, task, partial(_play, task, deps)))
+        running.append(partial(_keep_going, task, outcomes.keep_concluded))
         running.append(partial(_keep_going, task, juror.run))
         if settings.end_gas:
             ender = RoundEnder(chain, sender, clock, task, node, settings.end_gas)

@@ -7,6 +7,7 @@ result that it finds wrong among those that it draws by its own chance, and judg
 import asyncio
 import secrets
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.cursor import EventCursor
-from dao.chain.events import ResultPosted
+from dao.chain.events import Reorg, ResultPosted
 from dao.chain.gradient_votes import GradientCase, GradientVerdict, GradientVotes, compute_vote_commitment
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
@@ -36,6 +37,7 @@ from node.journal import SupernodeJournal
 
 WAIT = 30.0  # seconds without a new block until a case is looked at again
 LONGEST_PAUSE = 60.0  # seconds until what failed is tried again
+RECENT = 8  # cases back that are looked at again where blocks are gone
 _log = structlog.get_logger()
 
 
@@ -55,6 +57,7 @@ class GradientJuror:
     # about so many members check a result that nobody accused; 0: this node checks none
     checkers: int = 1
     _keeper: EvaluatorKeeper = field(init=False)
+    _serving: set[RoundId] = field(default_factory=set, init=False)  # rounds whose case is not over
 
     def __post_init__(self) -> None:
         keeper = EvaluatorKeeper(self.source, self.approvals, self.task, self.evaluator_of, self.scratch)
@@ -70,15 +73,23 @@ class GradientJuror:
         await self._keeper.close()
 
     async def run(self) -> None:
-        """Look at each result as it is posted, and serve in each case as it is opened; until cancelled."""
+        """Look at each result as it is posted, and serve in each case as it is opened; until cancelled.
+
+        Where blocks are gone, a case that was over may be open again.
+        """
         if not self.most_gas:
             return
         kinds = (GradientAccused, ResultPosted)
         cursor = EventCursor(self.chain, await self._find_start(), kinds, self.task)
+        cases: deque[RoundId] = deque(maxlen=RECENT)
         async with open_side_tasks("gradients") as start_beside:
             async for event in cursor:
                 if isinstance(event, GradientAccused):
+                    cases.append(event.round)
                     start_beside(self._keep_serving(event.round))
+                elif isinstance(event, Reorg):
+                    for round_id in cases:
+                        start_beside(self._keep_serving(round_id))
                 elif isinstance(event, ResultPosted):
                     start_beside(self._keep_checking(event.round))
 
@@ -113,14 +124,18 @@ class GradientJuror:
 
     async def _keep_serving(self, round_id: RoundId) -> None:
         """Serve in a case until it is over, whatever fails meanwhile."""
-        for pause in pauses(longest=LONGEST_PAUSE):
-            try:
-                await self.serve(round_id)
-            except (DaoError, OSError) as error:
-                _log.warning("case not served", task=self.task, round=round_id, error=str(error))
-                await asyncio.sleep(pause)
-            else:
-                return
+        if round_id in self._serving:
+            return None
+        self._serving.add(round_id)
+        try:
+            for pause in pauses(longest=LONGEST_PAUSE):
+                try:
+                    return await self.serve(round_id)
+                except (DaoError, OSError) as error:
+                    _log.warning("case not served", task=self.task, round=round_id, error=str(error))
+                    await asyncio.sleep(pause)
+        finally:
+            self._serving.discard(round_id)
 
     async def serve(self, round_id: RoundId) -> None:
         """Vote in a case if this node is drawn, judge it when that is due, and fine who did not vote."""

@@ -6,22 +6,27 @@ import structlog
 
 from dao.chain.final_reader import FinalReader
 from dao.core.constants import MAX_MANIFEST
+from dao.core.formats import reasons
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
-from dao.core.types import Address, Digest, Phase, RoundId, TaskId
+from dao.core.statement import compute_result_hash
+from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.errors import ContentError, DaoError, DecodeError, NotFound, Reorged
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from node.attester import read_receipts
-from node.journal import CommitEntry, Step, SupernodeJournal
+from node.journal import CommitEntry, RoundNote, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
-from node.self_defence import SelfDefence
+from node.self_defence import NOTHING, SelfDefence
 from node.submission import TWICE
 
 PATIENCE = 600.0  # seconds to get a manifest
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
 HIDDEN = f"the round's manifest could not be had within {PATIENCE:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
+UNDECIDED = (Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
+RIGHT = "right_result"  # a round's fact: the hash of its result, where nothing of it was found wrong
+RECENT = 8  # rounds back that are concluded again
 _log = structlog.get_logger()
 
 
@@ -55,6 +60,18 @@ class Outcomes:
             self._running[round_id] = asyncio.create_task(self._conclude(round_id, entry))
             self._running[round_id].add_done_callback(lambda _: self._running.pop(round_id))
 
+    async def keep_concluded(self) -> None:
+        """Conclude rounds again whose result was not found right, now and whenever blocks are gone; runs until cancelled.
+
+        So a result stands for no longer than it takes to prove it wrong again where the chain took back what had voided it.
+        """
+        while True:
+            reorgs = self._reader.reorgs
+            for note in self._journal.notes(self._task, last=RECENT):
+                if note.step is Step.ENDED:
+                    await self._conclude_again(note)
+            await self._reader.wait_reorg(reorgs)
+
     def release(self) -> None:
         """Begin to unpin the updates of rounds that have ended."""
         task = asyncio.create_task(self._release())
@@ -68,11 +85,22 @@ class Outcomes:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _conclude_again(self, note: RoundNote) -> None:
+        state = await self._reader.read_state(note.round)
+        entry = self._journal.commit_of(self._task, note.round, state.opening)
+        is_right = note.facts.get(RIGHT) == hex_of(state.result_hash)
+        if entry is not None and state.phase in UNDECIDED and not is_right:
+            self._log.warning("concluded again", round=note.round, phase=state.phase.name.lower())
+            self.conclude(note.round, entry)
+
     async def _conclude(self, round_id: RoundId, entry: CommitEntry) -> None:
         try:
+            state = await self._reader.wait_leaving(round_id, UNSETTLED)  # where its result was taken back
+            if state.phase is Phase.ABORTED:
+                raise NotFound(reasons.NO_RESULT)
             try:
                 async with asyncio.timeout(PATIENCE):
-                    manifest = await self._read_manifest(round_id)
+                    result_hash, manifest = await self._read_manifest(round_id)
             except TimeoutError:
                 raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
@@ -82,14 +110,15 @@ class Outcomes:
                 self._log.info("outcome", round=round_id, **said)
             others = read_receipts(self._journal.note_of(self._task, round_id).facts)
             checked = await self._defence.check(round_id, entry, row.owner if row else None, others)
+            right = {RIGHT: hex_of(result_hash) if checked == NOTHING else ""}
             if row is not None and is_in:
-                facts = {**_facts(row), "checked": checked}
+                facts = {**_facts(row), **right, "checked": checked}
                 self._journal.reach(self._task, round_id, Step.ENDED, row.reason, facts)
                 self._log.info("checked", round=round_id, found=checked)
             else:
                 is_ours = row is not None and self._defence.is_signed_elsewhere(entry, row)
                 reason = TWICE if is_ours else f"{LEFT_OUT}; {checked}"
-                self._journal.reach(self._task, round_id, Step.ENDED, reason)
+                self._journal.reach(self._task, round_id, Step.ENDED, reason, right)
             before, self._concluded = self._concluded, entry.reveal.cid
             if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)
@@ -117,8 +146,8 @@ class Outcomes:
         except (DaoError, OSError) as error:
             self._log.warning("updates not unpinned", error=str(error))
 
-    async def _read_manifest(self, round_id: RoundId) -> Manifest:
-        """Return the manifest of a round's standing result; the model is fetched beside it."""
+    async def _read_manifest(self, round_id: RoundId) -> tuple[Digest, Manifest]:
+        """Return the hash of a round's standing result, and its manifest; the model is fetched beside it."""
         ahead: Digest | None = None
         for pause in pauses():
             try:
@@ -132,9 +161,10 @@ class Outcomes:
                     raise DecodeError(
                         f"manifest of task {self._task} round {round_id}: is that of another round"
                     )
-                return manifest
+                return compute_result_hash(result), manifest
             except Reorged:
                 await self._reader.wait_leaving(round_id, UNSETTLED)
+                await asyncio.sleep(pause)
             except ContentError as error:
                 self._log.warning("no manifest yet", round=round_id, error=str(error))
                 await asyncio.sleep(pause)

@@ -21,7 +21,7 @@ from dao.chain.client import Chain
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
 from dao.core.round_machine import compute_challenge_deadline
-from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId
+from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.errors import AuditError, DaoError, RuleError
 from dao.store.layered import LayeredStore
 from node.approvals import Approvals
@@ -30,13 +30,14 @@ from node.journal import SupernodeJournal
 from node.self_defence import SelfDefence
 
 AUDIT = "audit"  # a round's fact: what its audit found
+AUDITED = "audited_result"  # another: the hash of the result, where nothing was done against it
 HOLDS = "audited: all {} checks hold"
 UNCHECKED = "audited: nothing differs, and {} could not be checked"
 DIFFERS = "audited: {}"
 UNPROVABLE = "no prover can show it; have the DAO decide: dao challenge --reason"
 GRADIENTS = ("gate gradient", "reference gradient")  # checks of what jurors judge
 LIMIT = 3600.0  # seconds of one audit at most
-MOST_BEHIND = 8  # rounds back that a daemon which starts looks at
+MOST_BEHIND = 8  # rounds back that are looked at: by a daemon which starts, and where blocks are gone
 _NO_RESULT = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
 _STANDING = (Phase.POSTED, Phase.FROZEN)
 _log = structlog.get_logger()
@@ -63,52 +64,54 @@ class RoundAuditor:
     share: float
 
     async def run(self) -> None:
-        """Audit round after round, until cancelled."""
+        """Audit round after round, until cancelled; those of late again where blocks are gone that may have voided them."""
         seen = RoundId(max(0, await self.reader.read_last_round() - MOST_BEHIND))
         while True:
-            last = await self.reader.wait_next_round(seen)
+            reorgs = self.reader.reorgs
+            last = await self.reader.wait_next_round(seen, reorgs)
             for number in range(seen + 1, last + 1):
                 await self.look(RoundId(number))
-            seen = last
+            seen = last if self.reader.reorgs == reorgs else RoundId(max(0, last - MOST_BEHIND))
 
     async def look(self, round_id: RoundId) -> None:
         """Wait for a round's result, and audit it where it is drawn and may yet be proven wrong."""
         state = await self.reader.wait_leaving(round_id, _NO_RESULT)
-        if state.phase not in _STANDING or not self.is_drawn(state) or self._is_audited(round_id):
+        if state.phase not in _STANDING or not self.is_drawn(state) or self._is_audited(round_id, state):
             return
-        said = await self.check(round_id, state)
+        said, may_stand = await self.check(round_id, state)
         _log.info("audited", task=self.task, round=round_id, found=said)
         with suppress(RuleError):  # a round that this node has not seen open
             step = self.journal.note_of(self.task, round_id).step
-            self.journal.reach(self.task, round_id, step, facts={AUDIT: said})
+            facts = {AUDIT: said, AUDITED: hex_of(state.result_hash) if may_stand else ""}
+            self.journal.reach(self.task, round_id, step, facts=facts)
 
     def is_drawn(self, state: RoundState) -> bool:
         """Whether this node audits a round: the same after a restart, and foreseen by nobody else."""
         drawn = sha256(self.signer.sign(Digest(sha256(b"audit" + state.opening).digest()))).digest()
         return int.from_bytes(drawn[:8], "big") < self.share * 2**64
 
-    async def check(self, round_id: RoundId, state: RoundState) -> str:
-        """Audit a round, prove what is wrong, and say what was found."""
+    async def check(self, round_id: RoundId, state: RoundState) -> tuple[str, bool]:
+        """Audit a round and prove what is wrong; return what was found, and whether nothing was done against it."""
         rules = await self.reader.read_rules_of(round_id)
         limit = min(LIMIT, max(0.0, compute_challenge_deadline(rules, state) - self.clock.now()))
         try:
             async with asyncio.timeout(limit):
                 checks = await self._audit(round_id, rules)
                 if exit_code(checks) != 1:
-                    return _describe(checks)
+                    return _describe(checks), True
                 proof, why = await self._find_proof(round_id)
         except TimeoutError:
-            return f"not audited: it took longer than {limit:.0f} s"
+            return f"not audited: it took longer than {limit:.0f} s", True
         except DaoError as error:
-            return f"not audited: {error}"
+            return f"not audited: {error}", True
         # not within the limit: what is announced is shown, too
         if proof is not None:
             outcome = await self.defence.prove(round_id, proof)
         elif any(check.outcome is Outcome.FAILED and check.name in GRADIENTS for check in checks):
             outcome = await self.defence.accuse_gradients(round_id)
         else:
-            outcome = why
-        return f"{_describe(checks)}; {outcome}"
+            return f"{_describe(checks)}; {why}", True
+        return f"{_describe(checks)}; {outcome}", False
 
     async def _audit(self, round_id: RoundId, rules: Rules) -> list[Check]:
         opening = open_evaluator(
@@ -129,9 +132,9 @@ class RoundAuditor:
         except (AuditError, RuleError) as error:
             return None, str(error)
 
-    def _is_audited(self, round_id: RoundId) -> bool:
+    def _is_audited(self, round_id: RoundId, state: RoundState) -> bool:
         try:
-            return AUDIT in self.journal.note_of(self.task, round_id).facts
+            return self.journal.note_of(self.task, round_id).facts.get(AUDITED) == hex_of(state.result_hash)
         except RuleError:
             return False
 

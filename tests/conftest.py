@@ -1,15 +1,21 @@
-"""Fixtures for every part: a chain, and a network on it."""
+"""Fixtures for every part: a chain, a network on it, and a task to train there with one warm evaluator."""
 
 import os
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
 
+from dao.app.gradient_client import GradientClient
+from dao.app.process import AppProcess
 from dao.devnet.anvil import Anvil, running_anvil
+from tests.aggregator.assignment import Assignment
 from tests.app.environments import install, make_environment
+from tests.forked_apps import WORKERS, open_door, replace_command_line
 from tests.support import Network, deploy_network
 
 # a machine with much to do is no failure
@@ -57,3 +63,34 @@ def busy_network(tmp_path: Path) -> Iterator[Network]:
     """A network whose chain has a block each second, also where nobody sends."""
     with running_anvil(tmp_path / "anvil", block_time=1) as running:
         yield deploy_network(running, tmp_path / "network")
+
+
+@pytest.fixture(scope="session")
+def assignment(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+    """The content of the task that tests of rounds and audits play."""
+    return Assignment.make(tmp_path_factory.mktemp("assignment") / "task")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def evaluator(
+    assignment: Assignment, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[GradientClient]:
+    """One warm process of its app for all of them: torch takes seconds to import."""
+    made = GradientClient(
+        assignment.app, Path(sys.executable), tmp_path_factory.mktemp("evaluator"), limit=60, threads=1
+    )
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(scope="session")
+def torch_door() -> Iterator[str]:
+    """The socket of a process that forks those of apps."""
+    with open_door() as door:
+        yield door
+
+
+@pytest.fixture
+def forked_apps(torch_door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process of an app is a fork that has torch: for tests of many apps, whatever runs them."""
+    monkeypatch.setattr(AppProcess, "_make_command_line", replace_command_line(torch_door, *WORKERS))

@@ -141,6 +141,33 @@ def count_sent(anvil: Anvil, account: Address) -> int:
     return int(anvil.request("eth_getTransactionCount", hex_of(account), "latest"), 16)
 
 
+def bring_together(anvil: Anvil, account: Address) -> str:
+    """Take back the blocks since the one before an account's last transaction, for one that has both; return the last one's hash.
+
+    As the pool of a chain's node may bring back what a reorg undid. No block comes meanwhile.
+    """
+    interval = anvil.request("anvil_getIntervalMining")
+    if interval:
+        anvil.request("evm_setIntervalMining", 0)
+    head = int(anvil.request("eth_blockNumber"), 16)
+    sent: list[dict[str, str]] = []
+    number = head + 1
+    while len(sent) < 2:
+        number -= 1
+        block = anvil.request("eth_getBlockByNumber", hex(number), True)
+        sent = [one for one in block["transactions"] if one["from"] == hex_of(account)] + sent
+    raw = [anvil.request("eth_getRawTransactionByHash", one["hash"]) for one in sent[-2:]]
+    anvil.request("anvil_reorg", head - number + 1, [[one, 0] for one in raw])
+    if interval:
+        anvil.request("evm_setIntervalMining", interval)
+    return sent[-1]["hash"]
+
+
+def has_failed(anvil: Anvil, digest: str) -> bool:
+    """Whether a transaction is in a block, and was refused there."""
+    return int(anvil.request("eth_getTransactionReceipt", digest)["status"], 16) == 0
+
+
 @asynccontextmanager
 async def mining(anvil: Anvil) -> AsyncIterator[None]:
     """Blocks go on, as on any chain but this one: what is announced is shown a block later."""

@@ -29,6 +29,7 @@ _AWAY = re.compile(
 _NO_METHOD = -32601
 _FIRST_PAUSE, _LAG = 0.01, 5.0  # seconds to the second question to a node that is behind, and to the last
 _TOO_MANY = re.compile(r"range|results|limit|too many|size|exceed", re.IGNORECASE)
+_IDLE = 60.0  # seconds until the count of reorgs is looked at again without a new head
 _SPAN = 2000  # blocks of one eth_getLogs
 
 
@@ -161,6 +162,11 @@ class Chain:
     def hurry(self) -> None:
         """Ask for the head now, for it may have changed."""
         self._heads.hurry()
+
+    async def wait_reorg(self, since: int) -> None:
+        """Wait until blocks that had been seen are gone, since `reorgs` was this."""
+        while self.reorgs == since:
+            await self.changed(_IDLE)
 
     async def reach(
         self, block: BlockNumber | None = None, *, timestamp: Timestamp | None = None, limit: float

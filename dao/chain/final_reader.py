@@ -106,9 +106,20 @@ class FinalReader:
                 raise Reorged(f"task {self._task} round {round_id}: is not closed any more as it was")
             await self._chain.changed(_RETRY)
 
-    async def wait_next_round(self, after: RoundId) -> RoundId:
-        """Wait until there is a round after this one; return the newest."""
-        return await self._wait_until(self.read_last_round, lambda last: last > after)
+    @property
+    def reorgs(self) -> int:
+        """How many times blocks that had been seen were gone."""
+        return self._chain.reorgs
+
+    async def wait_reorg(self, since: int) -> None:
+        """Wait until blocks that had been seen are gone, since `reorgs` was this."""
+        await self._chain.wait_reorg(since)
+
+    async def wait_next_round(self, after: RoundId, since: int | None = None) -> RoundId:
+        """Wait until there is a round after this one, or until blocks are gone since `reorgs` was `since`; return the newest."""
+        return await self._wait_until(
+            self.read_last_round, lambda last: last > after or since not in (None, self.reorgs)
+        )
 
     async def wait_change(self, round_id: RoundId, state: RoundState) -> RoundState:
         """Wait until a round is in another phase than in `state`, or in the same one by another block."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from dao.errors import ConfigError
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource
-from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
 from dao.store.source import Source
@@ -40,9 +39,13 @@ class ContentSources:
         self._nodes = [KuboStore(ipfs, disk, owner=owner)] if ipfs else []
         for node in self._nodes:
             stack.callback(node.close)
-        self._gateways = [GatewaySource(url, disk) for url in gateways]
-        for gateway in self._gateways:
+        self._gateways: list[Source] = []
+        for url in gateways:
+            from dao.store.gateway import GatewaySource  # httpx takes a tenth of a second, and few have any
+
+            gateway = GatewaySource(url, disk)
             stack.push_async_callback(gateway.close)
+            self._gateways.append(gateway)
 
     def store(
         self, *links: SuperlinkClient, attempts: int = 3, replicate: bool = True, once: bool = False

@@ -30,11 +30,10 @@ def data(path):
 
 
 def train(model, data, *, seed, round):
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
-    for _ in range(20):
-        optimizer.zero_grad()
-        loss(model, data).backward()
-        optimizer.step()
+    weights = [*model.parameters()]
+    for _ in range(20):  # by hand: the first optimizer of torch.optim takes seconds to import
+        for weight, slope in zip(weights, torch.autograd.grad(loss(model, data), weights)):
+            weight.data.sub_(slope, alpha=0.3)
 
 
 def loss(model, batch):

@@ -20,7 +20,7 @@ from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.support import Network, count_sent
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_absentees__silent_for_three_rounds__is_put_to_sleep_and_nobody_waits_for_it(

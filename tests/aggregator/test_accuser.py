@@ -17,9 +17,9 @@ from dao.runtime.status_events import read_status_events
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, World
-from tests.support import Network, mining
+from tests.support import Network, bring_together, has_failed, mining
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class Twofold(Node):
@@ -65,6 +65,27 @@ async def test_accuser__node_commits_twice__loses_stake_once_also_after_a_restar
         assert await Registry(chain).stake_of(liar.signer.address, chain.head()) == before - event.slashed
     rows = {row.node: row for row in (await world.manifest(1)).nodes}
     assert rows[liar.signer.address].reward_wei > 0  # the round stays as it is
+
+
+async def test_accuser__reorg_brings_announcement_and_proof_into_one_block__shows_it_again(
+    own_network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    world = await World.make(own_network, assignment, tmp_path / "superlink", evaluator)
+    world.nodes[1] = Twofold(world, world.members[1], 1)
+    async with world.superlink() as running:
+        await world.play(running)
+    async with world.superlink() as running, own_network.chain() as chain:
+        accusing = asyncio.create_task(running.accuser.run())
+        async with mining(own_network.anvil), asyncio.timeout(60):
+            while not running.accuser._settled:
+                await chain.changed(1)
+        shown = bring_together(own_network.anvil, world.bonded.operator.address)
+        assert has_failed(own_network.anvil, shown)
+        async with mining(own_network.anvil), asyncio.timeout(60):
+            while not await chain.past(Equivocated, task=world.task):
+                await chain.changed(1)
+        accusing.cancel()
+        await asyncio.gather(accusing, return_exceptions=True)
 
 
 async def test_accuser__its_owner_sets_no_gas_for_it__nothing_is_sent(

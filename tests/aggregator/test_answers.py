@@ -20,7 +20,7 @@ from tests.aggregator.world import World
 from tests.faults.process import until
 from tests.support import Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_answerer__leaves_are_demanded__shown_before_the_deadline(

@@ -18,7 +18,7 @@ from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, World, reached
 from tests.support import Network
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
 FIRST = RoundId(1)
 

@@ -35,7 +35,7 @@ def loss(model, batch):
 Make = Callable[..., GradientClient]
 Models = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], Path, Path]  # base, model, and their files
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("forked_apps")]
 ROWS = 150  # three batches, the last one shorter
 
 
@@ -94,7 +94,7 @@ def models(tmp_path: Path) -> Models:
     return base, model, save(tmp_path / "base", base), save(tmp_path / "model", model)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GradientClient]:
     """One process for the tests that leave it whole: torch takes seconds to import."""
     folder = tmp_path_factory.mktemp("warm")
@@ -104,7 +104,7 @@ async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gradie
     await evaluator.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
     made = []
 

@@ -23,7 +23,7 @@ from tests.aggregator.world import Made, Node, World, reached
 from tests.audit.stage import audit_of
 from tests.support import Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 COUNTED = {Status.OK, Status.CLIPPED}
 REFUNDED = 100  # budgets that a new task is funded with

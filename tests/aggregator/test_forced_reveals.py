@@ -17,7 +17,7 @@ from tests.aggregator.world import World
 from tests.audit.stage import audit_of
 from tests.support import Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LONG: dict[str, Any] = {
     "reveal_period": 600,

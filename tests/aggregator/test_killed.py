@@ -32,7 +32,12 @@ from tests.audit.stage import audit_of
 from tests.faults.process import ROOT, Process
 from tests.support import Network
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("torch_door"),  # which Process takes evaluators from
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+]
 
 PASSWORD = "rehearsal"
 FAILPOINTS = (  # in the order in which a round comes by

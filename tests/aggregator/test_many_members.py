@@ -19,7 +19,7 @@ from tests.aggregator.world import World
 from tests.audit.stage import audit_of
 from tests.support import Member, Network
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(400)]
 PASSING, FORCING, DROPPING = 40, 30, 30
 
 

@@ -23,7 +23,7 @@ from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from tests.aggregator.assignment import APP, Assignment
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("forked_apps")]
 
 ACCURACY = 'return {"rows": len(right), "accuracy": right.float().mean()}'
 BODIES = {  # of functions of the model's answers: and how they are refused

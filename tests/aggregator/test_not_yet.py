@@ -17,7 +17,7 @@ from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.support import Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class Refusals:

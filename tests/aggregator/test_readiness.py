@@ -16,7 +16,7 @@ from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World, enlisted
 from tests.support import RULES, Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class StatusLog:

@@ -31,7 +31,7 @@ from tests.aggregator.world import Node, Patient, World
 from tests.audit.stage import audit_of
 from tests.support import Network, digest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LAYOUT = Layout.of(SHAPES)
 

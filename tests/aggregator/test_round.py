@@ -17,7 +17,7 @@ from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Patient, World
 from tests.support import Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_rounds__honest_nodes__are_posted_one_upon_the_other(

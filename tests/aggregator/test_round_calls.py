@@ -15,7 +15,7 @@ from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.support import RULES, Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def listen(running: RunningSuperlink) -> list[dict[str, Any]]:

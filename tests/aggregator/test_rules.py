@@ -22,7 +22,7 @@ from tests.aggregator.world import World
 from tests.audit.stage import audit_of
 from tests.support import RULES, Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def decide(world: World, *calls: Call) -> None:

@@ -61,7 +61,7 @@ async def test_superlink__machine_without_a_sandbox__refused_before_the_chain_is
             pass
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_superlink__its_app_takes_long_to_start__members_are_served_meanwhile(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
@@ -90,7 +90,7 @@ async def test_superlink__its_app_takes_long_to_start__members_are_served_meanwh
     assert (tmp_path / "model").stat().st_size
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_start__model_too_large_for_the_sandbox__superlink_and_node_say_so_by_its_size_on_chain(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from dao.errors import AppError
 from tests.aggregator.test_evaluator import network, save, shard
 
 __all__ = ["shard"]
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.usefixtures("forked_apps")]
 
 SWITCHES = """
 import os
@@ -65,7 +65,7 @@ def turned_on(switch: Path) -> Iterator[None]:
         switch.unlink()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def switched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[GradientClient, Path]]:
     """One warm process whose app goes by chance where the files of a folder tell it to."""
     folder = tmp_path_factory.mktemp("switched")

@@ -72,6 +72,6 @@ def test_budget__any_day__is_kept_to(accounts: list[tuple[Act, Fraction, int]]) 
 def test_budget__votes_split_over_accounts__bring_no_more_of_the_second_half(parts: int) -> None:
     half = [Expense(Act.VOTE, MEMBER, Wei(DAY // 2), 0)]
     share = Fraction(1, 100)
-    spent = play([(Act.VOTE, share / parts, 100)] * 4000, half, parts)[1:]
+    spent = play([(Act.VOTE, share / parts, 500)] * 800, half, parts)[1:]
     most = DAY * share * OVERCOMMIT
     assert 0 < sum(expense.cost for expense in spent) <= most

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import venv
 from importlib.metadata import distribution
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -20,9 +21,18 @@ def make_environment(folder: Path, *packages: str) -> Path:
             source, target = Path(str(found.locate_file(file))), site / file
             if ".." in file.parts or "__pycache__" in file.parts or not source.exists():
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(source, target)
+            _link(source, target)
+            compiled = Path(
+                cache_from_source(source)
+            )  # an app's sandbox cannot write them: each start would compile anew
+            if source.suffix == ".py" and compiled.exists():
+                _link(compiled, Path(cache_from_source(target)))
     return folder / "bin" / "python"
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.link(source, target)
 
 
 def install(python: Path, *packages: str) -> str:

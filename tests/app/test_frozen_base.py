@@ -26,6 +26,8 @@ from node.readiness import SupernodeReadiness
 from node.state_notes import StateNotes
 from node.trainer import Trained, Trainer
 
+pytestmark = pytest.mark.usefixtures("forked_apps")
+
 ADAPTER = """
 from pathlib import Path
 import torch

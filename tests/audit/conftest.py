@@ -1,18 +1,15 @@
-"""The fixtures of rounds serve audits too; and a round that waits for a Superlink to cheat."""
+"""A round that waits for a Superlink to cheat."""
 
 import pytest
 import pytest_asyncio
 
 from dao.app.gradient_client import GradientClient
 from tests.aggregator.assignment import Assignment
-from tests.aggregator.conftest import assignment, evaluator
 from tests.audit.stage import Stage
 from tests.support import Network
 
-__all__ = ["assignment", "evaluator"]
 
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(
     network: Network,
     assignment: Assignment,

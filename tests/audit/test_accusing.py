@@ -31,7 +31,7 @@ from tests.audit.cheats import Cheat, node_of, with_node
 from tests.audit.stage import TAMPERED, Stage
 from tests.support import RULES, mining
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def restate(manifest: Manifest) -> Manifest:

@@ -26,7 +26,7 @@ from tests.audit.cheats import CHEATS, Cheat, node_of, with_node
 from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
 from tests.support import digest
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_audit__honest_rounds__all_checks_hold(stage: Stage) -> None:

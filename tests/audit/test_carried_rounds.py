@@ -1,9 +1,12 @@
 """An audit of a round whose model carries values beside those that are scored: it computes their medians again, too."""
 
+import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 import torch
 
 from dao.app.gradient_client import GradientClient
@@ -19,7 +22,7 @@ from tests.aggregator.world import Node, World
 from tests.audit.stage import audit_of
 from tests.support import RULES, Network
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SHAPES = {
     "0.weight": (16, 8),
     "0.bias": (16,),
@@ -34,10 +37,10 @@ CARRIED = ("1.running_mean", "1.running_var")
 LAYOUT = Layout.of(SHAPES, CARRIED)
 
 
-@pytest.fixture(scope="module")
-def assignment(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+@pytest.fixture
+def assignment(tmp_path: Path) -> Assignment:
     """A task whose model has a batch normalisation, with statistics that are carried."""
-    made = Assignment.make(tmp_path_factory.mktemp("normalised"))
+    made = Assignment.make(tmp_path / "normalised")
     code = APP.replace("torch.nn.Tanh()", "torch.nn.BatchNorm1d(16), torch.nn.Tanh()")
     assert code != APP
     (made.app / "app.py").write_text(code)
@@ -49,6 +52,15 @@ def assignment(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     return made
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def evaluator(
+    assignment: Assignment, forked_apps: None, tmp_path: Path
+) -> AsyncIterator[GradientClient]:
+    made = GradientClient(assignment.app, Path(sys.executable), tmp_path / "out", limit=60, threads=1)
+    yield made
+    await made.stop()
+
+
 def trained(node: Node, base: Model) -> bytes:
     """A few steps of gradient descent on the node's own samples, and statistics that differ by node."""
     model = torch.nn.Sequential(
@@ -56,11 +68,11 @@ def trained(node: Node, base: Model) -> bytes:
     )
     model.load_state_dict({name: torch.tensor(values) for name, values in base.tensors.items()}, strict=False)
     rows = {name: torch.from_numpy(values) for name, values in samples(node.index).items()}
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    weights = [*model.parameters()]
     for _ in range(20):
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(rows["x"]), rows["y"].long()).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        loss = torch.nn.functional.cross_entropy(model(rows["x"]), rows["y"].long())
+        for weight, slope in zip(weights, torch.autograd.grad(loss, weights), strict=True):
+            weight.data.sub_(slope, alpha=0.1)
     after = write_model(base.layout, bytearray(compute_model_size(base.layout)))
     for name, values in after.tensors.items():
         values[...] = model.state_dict()[name].numpy()

@@ -34,7 +34,7 @@ from tests.audit.stage import TAMPERED, Stage
 from tests.audit.test_accusing import restate
 from tests.support import RULES, mining
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROUND = RoundId(TAMPERED)
 
 

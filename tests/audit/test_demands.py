@@ -26,7 +26,7 @@ from node.self_defence import SelfDefence
 from tests.aggregator.world import holds
 from tests.audit.stage import TAMPERED, Stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROUND = RoundId(TAMPERED)
 PLACES = [
     LeafPlace(tree, outer, 0) for tree in DemandTree for outer in (range(5) if tree in NESTED else (0,))

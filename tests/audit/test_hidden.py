@@ -16,7 +16,7 @@ from dao.errors import ConfigError
 from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
 from tests.chain.proxy import Proxy
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize(

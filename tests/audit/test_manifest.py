@@ -13,7 +13,7 @@ from dao.core.formats.manifest import dump_manifest
 from dao.core.types import Status, hex_of
 from tests.audit.stage import Stage, failed
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FREE = re.compile(r"reason$")  # words for people
 # the first pattern that a field matches names the check that must fail

@@ -85,8 +85,8 @@ def test_describe_mlflow__a_folder_with_a_space__is_quoted() -> None:
 def test_write_mlflow__two_rounds__mlflow_reads_each_figure_at_its_round(tmp_path: Path) -> None:
     """With MLflow itself, where an index of packages can be reached."""
     packages, folder = tmp_path / "packages", tmp_path / "runs"
-    pip = (sys.executable, "-m", "pip", "install", "-q")
-    install = (*pip, "--target", str(packages), "mlflow-skinny>=3.14,<4")
+    uv = (Path(sys.executable).with_name("uv"), "pip", "install", "--quiet", "--python", sys.executable)
+    install = (*uv, "--target", packages, "mlflow-skinny>=3.14,<4")
     if subprocess.run(install, capture_output=True, timeout=INSTALL_LIMIT, check=False).returncode:
         pytest.skip("mlflow-skinny cannot be had here")
     environment = os.environ | {"PYTHONPATH": str(packages)}

@@ -15,7 +15,7 @@ from tests.aggregator.world import World
 from tests.audit.stage import audit_of, failed, unchecked
 from tests.support import Network
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 async def test_audit__content_of_an_old_round_was_dropped__says_so_and_newer_rounds_hold(

@@ -21,7 +21,7 @@ from dao.store.source import MAX_CONTENT
 from node.public_shards import PUBLIC_BYTES, PublicShards, take_newest
 from tests.audit.stage import TAMPERED, Stage
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def fetch(

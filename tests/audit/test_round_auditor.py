@@ -1,5 +1,6 @@
 """A node audits whole rounds by itself, drawn by its own chance, and proves what is wrong of others, too."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,9 +29,9 @@ from node.round_auditor import AUDIT, HOLDS, RoundAuditor
 from node.self_defence import SelfDefence
 from tests.audit.cheats import node_of, with_node
 from tests.audit.stage import TAMPERED, Stage
-from tests.support import mining
+from tests.support import bring_together, has_failed, mining
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 ROUND = RoundId(TAMPERED)
 
 
@@ -89,6 +90,23 @@ async def test_audit__another_nodes_score_raised__proven_and_void(stage: Stage, 
         said = found(stage, journal)
         assert said.startswith("audited: ")
         assert "its score does not follow from its products; proven on chain: the round is void" in said
+
+
+async def test_audit__reorg_lets_the_lie_stand_again__proven_again(stage: Stage, tmp_path: Path) -> None:
+    node = node_of(stage.manifest, Status.OK)
+    lie = stage.resettled(with_node(stage.manifest, Status.OK, score=MicroScore(2 * node.score)))
+    anvil = stage.world.network.anvil
+    async with auditor_of(stage, lie, tmp_path) as (auditor, journal), asyncio.timeout(120):
+        running = asyncio.create_task(auditor.run())
+        while not journal.note_of(stage.world.task, ROUND).facts.get(AUDIT):
+            await auditor.chain.changed(1)
+        assert "proven on chain" in found(stage, journal)
+        assert has_failed(anvil, bring_together(anvil, auditor.signer.address))
+        await auditor.reader.wait_leaving(ROUND, {Phase.VOID})
+        await auditor.reader.wait_leaving(ROUND, {Phase.POSTED})
+        assert (await auditor.reader.read_state(ROUND)).phase is Phase.VOID
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_audit__app_that_the_owner_has_not_approved__is_not_run(stage: Stage, tmp_path: Path) -> None:

@@ -339,7 +339,10 @@ async def test_nonce__gap__filled(
         assert count_sent(anvil, signer.address) == 3
 
 
-async def test_chain__killed_and_restarted_from_its_state__sending_goes_on(tmp_path: Path) -> None:
+async def test_chain__killed_and_restarted_from_its_state__sending_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
     state, saved = tmp_path / "state.json", tmp_path / "saved.json"  # a kill may leave half of the first
     anvil = start_anvil(tmp_path / "anvil", state=state)
     try:

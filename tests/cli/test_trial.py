@@ -14,7 +14,7 @@ from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.cli.command import Dao
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]  # processes that load torch, on a shared machine
+pytestmark = pytest.mark.usefixtures("forked_apps")
 
 APP = """
 import time

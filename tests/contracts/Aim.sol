@@ -178,6 +178,12 @@ abstract contract Aim is Books {
         return uint32((1 + ((dice >> 8) % (2 * uint256(usual)))) * (dice % 32 == 0 ? 100 : 1));
     }
 
+    /// @dev Lets time pass to this moment, or now and then to the second before.
+    function skipTo(uint256 time, uint256 dice) internal {
+        if (dice % 4 == 0) --time;
+        if (block.timestamp < time) skip(time - block.timestamp);
+    }
+
     function odd(uint256 seed) internal pure returns (bool) {
         return seed & 1 == 1;
     }

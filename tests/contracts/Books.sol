@@ -23,6 +23,8 @@ abstract contract Books is Accusing {
         mapping(uint64 round => uint256) inTree; // bit of each node whose commit is under the root
         mapping(uint64 round => uint256) forced; // bit of each node
         mapping(uint64 round => bytes32) forcedHash;
+        mapping(uint64 round => uint256) since; // when it was posted, frozen or let stand
+        mapping(uint64 round => uint256) twofold; // bit of each node that was shown to have committed twice
         mapping(uint64 round => uint256) finalizations;
         ITasks.TaskRules next; // rules of the next round
         mapping(uint64 round => ITasks.TaskRules) rules; // those that it opened with
@@ -71,6 +73,7 @@ abstract contract Books is Accusing {
         ProverVotedIn,
         ProverVotedOut,
         SuperlinkUnbonded,
+        NodeConvicted,
         Finalized,
         AbortedOpen,
         AbortedClosed,

@@ -42,6 +42,7 @@ abstract contract DemandTrials is Trials {
         bytes32 before = stateOf(round);
         for (uint32 k = 0; k < times; ++k) demandOne(round, i % (COUNT + 2), placeAt(mix(seed, 3), k));
         holds(stateOf(round) == before);
+        if (broken) return;
         Asked storage newest = asked[asked.length - 1];
         if (newest.ofMember && countOpen(newest) == OPEN_OF_MEMBER) reach(Path.DemandedAllThatAMemberMay);
     }
@@ -51,7 +52,13 @@ abstract contract DemandTrials is Trials {
         bool ofMember = i < COUNT && book().eligible[round] & (1 << i) != 0;
         uint256 bond = disputes.demandBond(place.tree);
         vm.prank(who);
-        disputes.demand{ value: bond }(task, round, place);
+        try disputes.demand{ value: bond }(task, round, place) {} catch (bytes memory why) {
+            uint256 most = ofMember ? OPEN_OF_MEMBER : OPEN_OF_OTHERS;
+            bool tooMany = bytes4(why) == IDemands.TooManyDemands.selector;
+            holds(!tooMany || countOpen(task, round, who, ofMember) >= most);
+            require(broken, "refused");
+            return;
+        }
         uint256 deadline = disputes.demandOf(task, round, place).deadline;
         asked.push(Asked(task, round, place, who, ofMember, bond, deadline, true));
         reach(Path.Demanded);
@@ -114,11 +121,20 @@ abstract contract DemandTrials is Trials {
     }
 
     /// @dev Returns how many demands of its round are open by the same member, or by all others where it is none.
-    function countOpen(Asked storage one) internal view returns (uint256 count) {
+    function countOpen(Asked storage one) internal view returns (uint256) {
+        return countOpen(one.task, one.round, one.demander, one.ofMember);
+    }
+
+    function countOpen(
+        uint64 task_,
+        uint64 round,
+        address demander,
+        bool ofMember
+    ) private view returns (uint256 count) {
         for (uint256 i = 0; i < asked.length; ++i) {
             Asked storage other = asked[i];
-            if (!other.open || other.task != one.task || other.round != one.round) continue;
-            bool alike = one.ofMember ? other.demander == one.demander : !other.ofMember;
+            if (!other.open || other.task != task_ || other.round != round) continue;
+            bool alike = ofMember ? other.demander == demander : !other.ofMember;
             if (alike) ++count;
         }
     }

@@ -6,81 +6,16 @@ import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Accounts } from "./Accounts.sol";
-import { Aim } from "./Aim.sol";
+import { Stakers } from "./Stakers.sol";
 
 /// @dev Any participant makes any call, in any order, at any time, right or wrong; the handler keeps an account of its own
 /// beside the contracts. A call that the contracts refuse leaves no trace in either. Most calls aim at a round and a
 /// Supernode that they can succeed for, and some wait until it is time: sequences of several steps would otherwise
 /// hardly ever complete.
-abstract contract Handler is Aim {
+abstract contract Handler is Stakers {
     modifier on(uint256 seed) {
         task = tasks[seed & 1];
         _;
-    }
-
-    // Time
-
-    function wait(uint256 seed) external {
-        uint256[7] memory times = [uint256(1), 10, REVEAL, COMMIT, COMMIT + RESULT, CHALLENGE, RESOLVE];
-        skip(times[mix(seed, 0) % 7]);
-    }
-
-    // Stake
-
-    function stake(uint256 i, uint256 amount) external {
-        vm.prank(owner(i % COUNT));
-        registry.addStake(node(i % COUNT), amount % 300 ether);
-        reach(Path.Staked);
-    }
-
-    function registerAnother(uint256 i, uint256 salt) external {
-        address to = owner(i % COUNT);
-        uint256 operatorKey = key(COUNT + (salt % 4));
-        bytes memory signature = operatorSignature(to, vm.addr(operatorKey), operatorKey);
-        vm.prank(to);
-        registry.register(vm.addr(operatorKey), MINIMUM, signature);
-        reach(Path.Registered);
-    }
-
-    function unbond(uint256 i, uint256 amount) external {
-        uint256 active = registry.stakeOf(node(i % COUNT));
-        vm.prank(owner(i % COUNT));
-        registry.unbond(node(i % COUNT), amount % 8 == 0 ? active : amount % (1 + active / 8));
-        reach(Path.Unbonded);
-    }
-
-    function withdraw(uint256 i, uint256 late) external {
-        i = first(i, isLeaving);
-        if (odd(late) && isLeaving(i)) skip(UNBONDING);
-        registry.withdraw(node(i));
-        reach(Path.Withdrawn);
-    }
-
-    function slash(uint256 i, uint256 amount, uint256 paid) external {
-        vm.prank(SLASHER);
-        registry.slash(
-            node(i % COUNT),
-            amount % (amount % 8 == 0 ? 2000 ether : 20 ether),
-            ANYONE,
-            paid % 20 ether
-        );
-        reach(Path.Slashed);
-    }
-
-    function delegate(uint256 i, uint256 to) external {
-        vm.prank(owner(i % COUNT));
-        registry.delegate(owner(to % COUNT));
-        reach(Path.Delegated);
-    }
-
-    function pause(uint256 seed) public {
-        bool tasks_ = seed & 1 == 0;
-        bool paused = tasks_ ? coordinator.paused() : registry.paused();
-        if (!paused && seed % 16 > 1) return;
-        vm.prank(DAO);
-        if (tasks_) paused ? coordinator.unpause() : coordinator.pause();
-        else paused ? registry.unpause() : registry.pause();
-        reach(paused ? Path.Unpaused : Path.Paused);
     }
 
     // Tasks
@@ -204,7 +139,9 @@ abstract contract Handler is Aim {
     function openRound(uint256 seed) public on(seed) {
         if (mix(seed, 5) % 4 != 0 && !registry.paused()) coverBonds();
         if (mix(seed, 6) % 4 != 0 && !wasInTheSet(block.timestamp)) vote(true);
+        if (mix(seed, 7) % 8 == 0) tryChangeRules(seed);
         uint64 round = open();
+        holds(registry.stakeOf(superlink) >= coordinator.bondsOf(superlink));
         book().rules[round] = book().next;
         book().eligible[round] = book().members;
         reach(Path.Opened);
@@ -282,23 +219,53 @@ abstract contract Handler is Aim {
         post(round, posted_);
         b.posted[round].result = posted_;
         b.posted[round].amounts = amounts;
+        b.since[round] = block.timestamp;
         reach(Path.Posted);
     }
 
     function challengeRound(uint256 seed) external on(seed) {
-        challenge(pick(seed, odd(mix(seed, 1)) ? isBuiltOn : isPosted));
+        uint64 round = pick(seed, odd(mix(seed, 1)) ? isBuiltOn : isPosted);
+        challenge(round);
+        holds(block.timestamp < book().since[round] + book().rules[round].challengePeriod);
+        book().since[round] = block.timestamp;
         reach(Path.Challenged);
     }
 
+    /// @dev The bond goes to the DAO or back, and a result that is let stand has a whole window again.
     function resolveRound(uint256 seed, uint256 valid) public on(seed) {
-        resolve(pick(seed, isFrozen), odd(valid));
+        if (mix(seed, 1) % 4 == 0) tryChallenge(seed);
+        uint64 round = pick(seed, isFrozen);
+        ITasks.TaskRules memory r = book().rules[round];
+        address to = odd(valid) ? DAO : CHALLENGER;
+        uint256 paid = token.balanceOf(to) + r.challengeBond;
+        resolve(round, odd(valid));
+        holds(block.timestamp < book().since[round] + r.resolvePeriod && token.balanceOf(to) == paid);
+        if (odd(valid)) book().since[round] = block.timestamp;
         reach(odd(valid) ? Path.LetStand : Path.Overruled);
     }
 
+    /// @dev Mostly as soon as its window is over, whatever the next round's is; what is due is not refused.
     function finalizeRound(uint256 seed, uint256 late) external on(seed) {
+        if (mix(seed, 1) % 4 == 0) advanceBy(4, seed);
         uint64 round = pick(seed, isRipe);
-        if (late % 4 != 0 && isRipe(round)) skip(book().rules[round].challengePeriod);
+        if (mix(seed, 2) % 4 == 0) tryChangeRules(seed);
+        uint256 end = book().since[round] + book().rules[round].challengePeriod;
+        if (late % 4 != 0 && isRipe(round)) skipTo(end, late >> 2);
+        bool isDue = isRipe(round) && block.timestamp >= end;
+        try this.finalizeAt(task, round) {} catch {
+            holds(!isDue);
+            require(isDue, "refused");
+        }
+    }
+
+    function finalizeAt(uint64 task_, uint64 round) external {
+        require(msg.sender == address(this), "a part of a call");
+        task = task_;
         finalizeOne(round);
+    }
+
+    function tryChangeRules(uint256 seed) private {
+        try this.changeRules(seed) {} catch {}
     }
 
     function abortRound(uint256 seed, uint256 late, uint256 bySuperlink) public on(seed) {
@@ -307,18 +274,39 @@ abstract contract Handler is Aim {
         if (odd(late) && isInProgress(round)) skip(uint256(r.commitPeriod) + r.revealPeriod + r.resultPeriod);
         IRounds.Phase at = phase(round);
         bool withParent = isOrphan(round);
+        uint256 from = openUntil(round, at, odd(bySuperlink));
         if (odd(bySuperlink)) vm.prank(superlink);
         coordinator.abort(task, round);
+        holds(withParent || block.timestamp >= from);
         if (withParent) reach(Path.AbortedWithParent);
         else reach(at == IRounds.Phase.Open ? Path.AbortedOpen : Path.AbortedClosed);
     }
 
+    function tryChallenge(uint256 seed) internal {
+        try this.challengeRound(seed) {} catch {}
+    }
+
+    /// @dev Returns from when on a round in progress may be aborted though its parent stands.
+    function openUntil(uint64 round, IRounds.Phase at, bool bySuperlink) private view returns (uint256) {
+        ITasks.TaskRules storage r = book().rules[round];
+        IRounds.Round memory state = coordinator.roundOf(task, round);
+        if (at == IRounds.Phase.Closed) return state.closedAt + r.revealPeriod + r.resultPeriod + 1;
+        return state.openedAt + r.commitPeriod + (bySuperlink ? 0 : r.resultPeriod);
+    }
+
+    /// @dev Now and then of a result that is challenged only now.
     function voidRound(uint256 seed, uint256 late) public on(seed) {
+        if (mix(seed, 1) % 4 == 0) tryChallenge(seed);
         uint64 round = pick(seed, isVoidWithParent);
         bool withParent = isVoidWithParent(round);
         if (!withParent) round = pick(seed, isFrozen);
-        if (odd(late) && !withParent && isFrozen(round)) skip(book().rules[round].resolvePeriod);
+        uint256 end = book().since[round] + book().rules[round].resolvePeriod;
+        if (odd(late) && !withParent && isFrozen(round)) skipTo(end, late >> 1);
+        uint256 back = token.balanceOf(CHALLENGER);
+        if (isFrozen(round)) back += book().rules[round].challengeBond;
         coordinator.voidRound(task, round);
+        holds(token.balanceOf(CHALLENGER) == back);
+        holds(withParent || block.timestamp >= end);
         reach(withParent ? Path.VoidedWithParent : Path.VoidedUndecided);
     }
 
@@ -377,19 +365,27 @@ abstract contract Handler is Aim {
 
     function finalizeOne(uint64 round) private {
         Book storage b = book();
+        uint256 most = distributor.totalOf(task) + b.rules[round].roundBudget;
         coordinator.finalize(task, round, b.posted[round].result);
+        holds(distributor.totalOf(task) <= most);
+        holds(block.timestamp >= b.since[round] + b.rules[round].challengePeriod);
         if (phase(round) != IRounds.Phase.Finalized) return reach(Path.VoidedForItsSum);
         reach(Path.Finalized);
         ++b.finalizations[round];
         b.active = round;
     }
 
+    /// @dev A claim by a final root is paid where it asks for more than was, and for no more than was promised.
     function claimOne(uint64 round, uint256 i) internal {
         Book storage b = book();
         uint256[4] memory amounts = b.posted[round].amounts;
         uint256 before = token.balanceOf(owner(i));
+        uint256 due = amounts[i] - Math.min(amounts[i], distributor.claimedOf(task, owner(i)));
+        bool isDue = round != 0 && due != 0 && b.claimed + due <= distributor.totalOf(task);
         bytes memory data = Accounts.claimCall(task, leavesOf(amounts), i);
         (bool done, bytes memory why) = address(distributor).call(data);
+        holds(done == isDue);
+        if (isDue && !done) return;
         require(done, string(why));
         b.claimed += token.balanceOf(owner(i)) - before;
         holds(distributor.claimedOf(task, owner(i)) == amounts[i]);

@@ -23,7 +23,7 @@ contract InvariantsTest is WayOut {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[40] memory all = [
+        bytes4[41] memory all = [
             this.wait.selector,
             this.stake.selector,
             this.registerAnother.selector,
@@ -63,10 +63,11 @@ contract InvariantsTest is WayOut {
             this.voteOnGradients.selector,
             this.revealVotes.selector,
             this.judgeGradients.selector,
-            this.fineJuror.selector
+            this.fineJuror.selector,
+            this.convictNode.selector
         ];
         // calls that bring rounds forward, or that rarely succeed, more often than the rest
-        uint8[27] memory times = [
+        uint8[28] memory times = [
             4,
             8,
             7,
@@ -93,9 +94,10 @@ contract InvariantsTest is WayOut {
             2,
             6,
             16,
-            16
+            16,
+            6
         ];
-        bytes4[] memory selectors = new bytes4[](284);
+        bytes4[] memory selectors = new bytes4[](290);
         uint256 next;
         for (uint256 i = 0; i < all.length; ++i) {
             uint256 copies = i < 13 ? 1 : times[i - 13];
@@ -131,18 +133,25 @@ contract InvariantsTest is WayOut {
         require(bytes(seldom).length == 0, string.concat("reached too seldom:", seldom));
     }
 
-    /// @dev The registry's balance covers active + unbonding stake, and is what the votes add up to.
+    /// @dev The registry's balance covers active + unbonding stake, and each delegate's votes are the stake delegated to it.
     function invariant_stake__covered_and_votes_conserved() external view {
         uint256 staked;
-        uint256 votes;
         for (uint256 i = 0; i < 9; ++i) {
-            uint256 operatorKey = i < 8 ? key(i) : SUPERLINK_KEY;
-            ISupernodeRegistry.Supernode memory n = registry.supernode(vm.addr(operatorKey));
-            staked += uint256(n.active) + n.unbonding;
-            votes += registry.getVotes(ownerOf(operatorKey));
+            address delegatee = ownerOf(operatorKey(i));
+            uint256 votes;
+            for (uint256 k = 0; k < 9; ++k) {
+                ISupernodeRegistry.Supernode memory n = registry.supernode(vm.addr(operatorKey(k)));
+                if (i == 0) staked += uint256(n.active) + n.unbonding;
+                if (registry.delegates(n.owner) == delegatee) votes += uint256(n.active) + n.unbonding;
+            }
+            require(registry.getVotes(delegatee) == votes, "votes are not those of delegated stake");
         }
         require(token.balanceOf(address(registry)) == staked, "stake is not covered");
-        require(votes == staked, "votes are not conserved");
+    }
+
+    /// @dev The key of any operator: the Supernodes of all owners, and the Superlink.
+    function operatorKey(uint256 i) private pure returns (uint256) {
+        return i < 8 ? key(i) : SUPERLINK_KEY;
     }
 
     /// @dev Per task, claimed <= promised <= funded and the rest covers every round in flight; the balance covers all.

@@ -32,12 +32,14 @@ abstract contract JuryTrials is DemandTrials, Voting {
         bytes32 before = stateOf(round);
         accuse(round, i % COUNT);
         holds(stateOf(round) == before);
+        holds(registry.stakeOf(node(i % COUNT)) >= jury.bondsOf(node(i % COUNT)));
         uint256 bond = jury.bondsOf(node(i % COUNT)) - bonds;
         charges.push(Charge(task, round, node(i % COUNT), bond, 0, 0, 0));
         reach(Path.GradientsAccused);
         Charge storage c = charges[charges.length - 1];
         if (mix(seed, 3) % 4 != 0) commitVotes(c, mix(seed, 4));
         if (odd(mix(seed, 3) >> 2)) revealOf(c, mix(seed, 5));
+        if (mix(seed, 6) % 4 == 0) finalizeAll();
         if (odd(mix(seed, 3) >> 3) && isHeard(c)) judgeOne(c);
     }
 
@@ -128,7 +130,9 @@ abstract contract JuryTrials is DemandTrials, Voting {
         for (uint256 k = 0; k < COUNT && mix(seed, 2) % 4 != 0 && minority & (1 << i) == 0; ++k)
             i = (i + 1) % COUNT;
         uint256 before = registry.supernode(node(i)).active + registry.supernode(node(i)).unbonding;
+        bool again = jury.ballotOf(task, c.round, node(i)).fined;
         fine(c.round, i);
+        holds(!again);
         uint256 left = registry.supernode(node(i)).active + registry.supernode(node(i)).unbonding;
         holds(before - left <= FINE);
         reach(c.heard & (1 << i) == 0 ? Path.FinedForAbsence : Path.FinedForTheMinority);

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
+import { IEquivocations } from "../../contracts/interfaces/IEquivocations.sol";
 import { ISupernodeRegistry } from "../../contracts/interfaces/ISupernodeRegistry.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
@@ -48,15 +49,29 @@ abstract contract Trials is Handler {
         else convictOne(round);
     }
 
+    /// @dev A conviction that is due is not refused, whatever is left of the Superlink's stake.
     function convictOne(uint64 round) private {
         Sentence memory s = foresee(round, ACCUSER);
-        convict(round, book().posted[round].result, PROOF);
+        bool isDue = isStanding(round) && wasInTheSet(coordinator.roundOf(task, round).openedAt);
+        uint256 announced = disputes.announcedIn(digest(round, PROOF));
+        try this.convictAt(task, round) {} catch {
+            isDue = isDue && announced != 0 && announced < block.number;
+            holds(!isDue);
+            require(isDue, "refused");
+            return;
+        }
         sentenced(s);
         holds(wasInTheSet(coordinator.roundOf(task, round).openedAt));
         holds(disputes.announcedIn(digest(round, PROOF)) < block.number);
         reach(s.frozen ? Path.ConvictedFrozen : Path.ConvictedPosted);
         if (s.builtOn) reach(Path.ConvictedBuiltOn);
         if (s.slashed < book().rules[round].superlinkBond) reach(Path.ConvictedWithTooLittleStake);
+    }
+
+    function convictAt(uint64 task_, uint64 round) external {
+        require(msg.sender == address(this), "a part of a call");
+        task = task_;
+        convict(round, book().posted[round].result, PROOF);
     }
 
     /// @dev What a conviction of a round must come to, whoever accuses and however it is shown.
@@ -77,6 +92,36 @@ abstract contract Trials is Handler {
         book().funded += s.slashed / 4;
         holds(phase(s.round) == IRounds.Phase.Void);
         holds(superlinkStake() == s.left && token.balanceOf(s.accuser) == s.fortune);
+    }
+
+    /// @dev A Supernode has signed two commits to one opening, of any of the last rounds.
+    function convictNode(uint256 seed, uint256 i) external on(seed) {
+        uint64 round = pick(seed, odd(mix(seed, 1)) ? isInProgress : isStanding);
+        i %= COUNT;
+        IEquivocations.Signed memory one = signTwo(round, i, "one");
+        IEquivocations.Signed memory other = signTwo(round, i, "other");
+        bytes32 proof = keccak256(abi.encode(task, round, node(i), one, other));
+        if (mix(seed, 2) % 4 != 0) announceDigest(keccak256(abi.encode(ACCUSER, proof)));
+        uint256 stake_ = stakeOf(node(i));
+        uint256 slashed = Math.min(MINIMUM, stake_);
+        uint256 fortune =
+            token.balanceOf(ACCUSER) + Math.min(slashed / 10, book().rules[round].challengeBond);
+        vm.prank(ACCUSER);
+        disputes.convictNode(task, round, node(i), one, other);
+        holds(book().eligible[round] & ~book().twofold[round] & (1 << i) != 0);
+        holds(stakeOf(node(i)) == stake_ - slashed && token.balanceOf(ACCUSER) == fortune);
+        book().twofold[round] |= 1 << i;
+        book().funded += slashed / 4;
+        reach(Path.NodeConvicted);
+    }
+
+    function signTwo(
+        uint64 round,
+        uint256 i,
+        string memory what
+    ) private view returns (IEquivocations.Signed memory) {
+        bytes32 value = keccak256(bytes(what));
+        return IEquivocations.Signed(value, signCommit(round, i, value));
     }
 
     function concedeRound(uint256 seed) external on(seed) {
@@ -109,17 +154,18 @@ abstract contract Trials is Handler {
         reach(Path.SuperlinkUnbonded);
     }
 
-    function tryChallenge(uint256 seed) private {
-        try this.challengeRound(seed) {} catch {}
-    }
-
     /// @dev All that the chain keeps of a round and its task: a case changes it by a conviction only.
     function stateOf(uint64 round) internal view returns (bytes32) {
         return keccak256(abi.encode(coordinator.roundOf(task, round), coordinator.taskOf(task)));
     }
 
     function superlinkStake() internal view returns (uint256) {
-        ISupernodeRegistry.Supernode memory s = registry.supernode(superlink);
-        return s.active + s.unbonding;
+        return stakeOf(superlink);
+    }
+
+    /// @dev All that an operator has to lose.
+    function stakeOf(address operator) private view returns (uint256) {
+        ISupernodeRegistry.Supernode memory s = registry.supernode(operator);
+        return uint256(s.active) + s.unbonding;
     }
 }

@@ -11,6 +11,11 @@ from tests.faults.world import World, open_world
 from tests.support import Network, deploy_network
 
 
+@pytest.fixture(scope="package", autouse=True)
+def forked_evaluators(torch_door: str) -> None:
+    """Daemons have their evaluators forked."""
+
+
 @pytest.fixture(scope="package")
 def living_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     """A chain on which time passes."""

@@ -14,6 +14,9 @@ from typing import IO
 
 import psutil
 
+from dao.app.process import AppProcess
+from tests.forked_apps import DOOR, replace_command_line
+
 LIMIT = 120.0  # seconds for whatever a test waits for, on a machine with much else to do
 LOOK = 0.02  # seconds between looks at what tells nobody when it changes
 PROGRAM = (sys.executable, "-c", "from dao.cli import main; main()")
@@ -75,7 +78,7 @@ class Process:
         except TimeoutError:
             os.killpg(self.pid, signal.SIGKILL)
             await self.ended()
-            raise
+            raise AssertionError(f"{self.name} did not end in time: {self.lines[-5:]}") from None
 
     async def ended(self) -> int:
         """Wait for its end; the exit code."""
@@ -122,6 +125,9 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], anew: bool, ou
         os.execve(PROGRAM[0], (*PROGRAM, *arguments), environment)  # noqa: S606
     os.environ.clear()
     os.environ.update(environment)
+    if door := os.environ.get(DOOR):
+        # evaluators have torch; a node trains as ever
+        AppProcess._make_command_line = replace_command_line(door, "dao.app.evaluation_worker")  # type: ignore[assignment, method-assign]
     sys.argv = ["dao", *arguments]
     importlib.import_module("dao.cli").main()
 

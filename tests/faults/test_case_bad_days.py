@@ -17,7 +17,7 @@ from node.journal import Step
 from tests.faults.misbehaving import Conduct, corrupt_commits, open_misbehaving
 from tests.faults.process import LIMIT, LOOK
 from tests.faults.world import Supernode, World, open_world
-from tests.support import Network, count_sent
+from tests.support import Network, bring_together, count_sent, has_failed
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 WINDOW = 600  # seconds for challenges
@@ -89,6 +89,24 @@ async def test_reorg__takes_the_announcement_back__round_is_void_all_the_same(
         async with announced(world, victim):
             await asyncio.to_thread(living_network.anvil.request, "anvil_reorg", blocks, [])
         await victim.ends(round_id)
+        await is_convicted(world, round_id)
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_reorg__brings_announcement_and_proof_into_one_block__the_proof_is_shown_again(
+    living_network: Network, tmp_path: Path, away: bool
+) -> None:
+    """As the pool of a chain's node brings them back: the proof fails, and the result stands again."""
+    async with lied(living_network, tmp_path) as (world, round_id, _):
+        victim, anvil = world.nodes[0], living_network.anvil
+        assert "proven on chain" in (await victim.ends(round_id)).reason
+        await is_convicted(world, round_id)
+        if away:
+            await victim.kill()
+        shown = bring_together(anvil, victim.member.operator.address)
+        assert has_failed(anvil, shown)
+        if away:
+            await victim.start()
         await is_convicted(world, round_id)
 
 

@@ -56,6 +56,7 @@ async def governed(
             await grant(world.chain, dao, {voter.address: VOTES})
             await sender.send(Token(world.chain).delegate(voter.address))
             await hand_over(world.chain, dao, DELAY)
+        await pass_until(world, world.chain.head().timestamp + 2)  # votes count from the next second on
         await world.start()
         yield world, voter
         world.show()

@@ -4,11 +4,13 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from tests.house.source_trees import parse
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -44,17 +46,17 @@ EXTRAS = {
 }
 
 
-def imports_of(path: Path) -> Iterator[str]:
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """The top-level packages that a file imports, early or late, but for Python's own, ours and those that apps bring."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = []
+    names: set[str] = set()
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module]
-        yield from (
-            {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS - TYPES - OF_APPS
-        )
+            names.add(node.module)
+    tops = frozenset(name.partition(".")[0] for name in names)
+    return tops - sys.stdlib_module_names - OURS - TYPES - OF_APPS
 
 
 def modules_under(*folders: str) -> list[Path]:
@@ -107,7 +109,7 @@ def test_imports__each__is_declared(folders: list[str], declared: set[str]) -> N
 
 def test_imports__of_the_demonstration__nowhere_else() -> None:
     for path in modules_under("dao", "node", "aggregator"):
-        assert path.parent == ROOT / "dao/demo" or not EXTRAS["demo"] & set(imports_of(path)), path
+        assert path.parent == ROOT / "dao/demo" or not EXTRAS["demo"] & imports_of(path), path
 
 
 def test_dependencies__each__is_imported() -> None:

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.house.source_trees import parse
+
 ROOT = Path(__file__).parents[2]
 # Where a stem stands for one subject in several rooms: the subject, and the rooms.
 SHARED = {
@@ -51,7 +53,7 @@ def rooms_by_name(names: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
 
 def classes() -> Iterator[tuple[str, str]]:
     for path in modules():
-        for node in ast.parse((ROOT / path).read_text()).body:
+        for node in parse(ROOT / path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 yield node.name, str(path)
 

@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.house.source_trees import parse
+
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
 TREE = re.compile(r"^## What is where\n.*?^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -77,5 +79,5 @@ def test_modules__each_in_any_language__is_small() -> None:
 def test_modules__each__says_in_a_sentence_what_it_is_for() -> None:
     """The first line is that sentence; what a reader should know besides comes after an empty line."""
     for path in OF_PACKAGES:
-        text = ast.get_docstring(ast.parse((ROOT / path).read_text())) or ""
+        text = ast.get_docstring(parse(ROOT / path)) or ""
         assert re.fullmatch(r"[^\n]+\.", text.partition("\n\n")[0]), path

@@ -25,12 +25,10 @@ from node.approvals import Approvals
 from node.gradient_juror import GradientJuror
 from node.journal import SupernodeJournal
 from tests.aggregator.assignment import Assignment
-from tests.aggregator.conftest import assignment, evaluator
 from tests.aggregator.world import World
 from tests.support import RULES, Network
 
-__all__ = ["assignment", "evaluator"]
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROUND = RoundId(1)
 MOVE = RULES.challenge_period // 8
 FINE = Wei(TOKEN // 100)

@@ -12,6 +12,8 @@ from dao.core.formats.layout import Model, parse_model
 from dao.errors import AppError
 from node.trainer import Trained, Trainer
 
+pytestmark = pytest.mark.usefixtures("forked_apps")
+
 APP = """
 import torch
 from torch import nn

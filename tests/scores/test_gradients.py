@@ -8,7 +8,6 @@ import pytest
 from safetensors.numpy import save_file
 
 from dao.app.gradient_client import GradientClient
-from dao.app.sandbox import SandboxSettings
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
 from dao.core.formats.layout import FLOAT, Model
@@ -42,7 +41,9 @@ def loss(model, batch):
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 20])
-async def test_scoring__any_number_of_nodes__three_gradients(nodes: int, tmp_path: Path) -> None:
+async def test_scoring__any_number_of_nodes__three_gradients(
+    nodes: int, forked_apps: None, tmp_path: Path
+) -> None:
     app, shards = tmp_path / "app", tmp_path / "shards"
     for folder in (app, shards):
         folder.mkdir()
@@ -51,14 +52,8 @@ async def test_scoring__any_number_of_nodes__three_gradients(nodes: int, tmp_pat
     x = dice.standard_normal((32, 8)).astype(FLOAT)
     save_file({"x": x, "y": x.sum(1, keepdims=True)}, shards / "0.safetensors")
     save_file({"bias": np.zeros(1, FLOAT), "weight": np.zeros((1, 8), FLOAT)}, tmp_path / "model")
-    evaluator = GradientClient(
-        app,
-        Path(sys.executable),
-        tmp_path / "evaluator",
-        limit=60,
-        threads=1,
-        sandbox=SandboxSettings(mode="none"),  # it counts in its own folder
-    )
+    # without a sandbox, so that it can count in its own folder
+    evaluator = GradientClient(app, Path(sys.executable), tmp_path / "evaluator", limit=60, threads=1)
     settling = Simulation(evaluator, read_shards(shards), tmp_path / "superlink", Wei(100))
     await settling.begin(tmp_path / "model")
     base = settling.base.model

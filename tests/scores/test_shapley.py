@@ -39,7 +39,7 @@ def noise(base: Model, like: Model, round_: int) -> Model:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_scores__five_rounds_of_the_demonstration__exact_shapley_but_for_what_is_cut_and_the_good_ones_earn(
-    tmp_path: Path,
+    forked_apps: None, tmp_path: Path
 ) -> None:
     people = list_members(5)
     # an update of three digits alone bends the loss: its value along the line is further from Shapley's

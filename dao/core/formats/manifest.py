@@ -183,7 +183,7 @@ def dump_manifest(manifest: Manifest) -> bytes:
     return write_canonical({"format": MANIFEST_FORMAT, **get_form(Manifest).write(manifest)})
 
 
-@lru_cache(maxsize=2)  # several parts of a daemon read the newest and its parent
+@lru_cache(maxsize=4)  # several parts of a daemon read the newest and its parent
 def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest, strictly; DecodeError or TooLarge name the field that does not follow docs/protocol.md."""
     obj = read_json(data, "manifest", MAX_MANIFEST)

@@ -105,12 +105,12 @@ class Task:
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> Task:
+def task(forked_apps: None, tmp_path: Path) -> Task:
     return Task(tmp_path)
 
 
-async def test_check__good_site__is_measured_and_has_a_dry_score(task: Task, tmp_path: Path) -> None:
-    data = write_rows(tmp_path / "mine.csv", 1)
+async def test_check__good_site__is_measured_in_the_sandbox_and_has_a_dry_score(tmp_path: Path) -> None:
+    task, data = Task(tmp_path), write_rows(tmp_path / "mine.csv", 1)
     lines = data.read_text().splitlines()
     lines[4] = ",".join([lines[4].split(",")[0], "", *lines[4].split(",")[2:]])
     data.write_text("\n".join(lines) + "\n")
