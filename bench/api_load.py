@@ -80,7 +80,8 @@ async def _served(home: Path, paths: list[tuple[str, str]], rate: int) -> dict[s
     )
     try:
         assert serving.stdout is not None  # noqa: S101  (told to the type checker)
-        line = await asyncio.wait_for(serving.stdout.readline(), _START)
+        async with asyncio.timeout(_START):
+            line = await serving.stdout.readline()
         if not line:
             raise ConfigError("dao api start ended; what it says above is why")
         url = line.decode().removeprefix("API at ").strip()

@@ -107,7 +107,8 @@ async def _network(anvil: Anvil, folder: Path) -> AsyncIterator[tuple[Chain, Run
             await hand_over(chain, dao)
         init(folder / "api", anvil.ws, folder / "deployment.json", "127.0.0.1:0", work=4096)
         async with open_api(ApiSettings.load(folder / "api")) as running:
-            await asyncio.wait_for(running.ready(), _LIMIT)
+            async with asyncio.timeout(_LIMIT):
+                await running.ready()
             yield chain, running
 
 

@@ -68,7 +68,8 @@ class SupernodeReadiness:
                 if not is_idle or not isinstance(error, ContentError):
                     return
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._reader.wait_next_round(last_round), pause)
+                    async with asyncio.timeout(pause):
+                        await self._reader.wait_next_round(last_round)
                     return
             else:
                 self._notes.write("")

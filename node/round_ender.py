@@ -73,7 +73,8 @@ class RoundEnder:
                 due = self._clock.now() + TURN
             while (left := due - self._clock.now()) > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._clock.next_block(), left)
+                    async with asyncio.timeout(left):
+                        await self._clock.next_block()
 
     async def look(self) -> float:
         """End what it is this node's turn to end; return when to look again, in block time."""

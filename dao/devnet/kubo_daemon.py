@@ -57,7 +57,8 @@ class Kubo:
         assert self.process.stdin is not None  # noqa: S101  (it is a pipe)
         self.process.stdin.close()
         try:
-            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.process.wait()
         except TimeoutError:
             os.killpg(self.process.pid, signal.SIGKILL)
             await self.process.wait()
@@ -81,7 +82,8 @@ async def start_kubo(repo: Path) -> Kubo:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        output, _ = await asyncio.wait_for(init.communicate(), START_SECONDS)
+        async with asyncio.timeout(START_SECONDS):
+            output, _ = await init.communicate()
         if init.returncode:
             raise ContentError(
                 f"IPFS node in {repo}: `ipfs init` failed: {output.decode(errors='replace')[-300:]}"
@@ -96,7 +98,8 @@ async def start_kubo(repo: Path) -> Kubo:
             start_new_session=True,  # Ctrl-C is for us: we end it
         )  # fmt: skip
     try:
-        await asyncio.wait_for(_wait_ready(process, repo), START_SECONDS)
+        async with asyncio.timeout(START_SECONDS):
+            await _wait_ready(process, repo)
         api, gateway = (repo / "api").read_text().strip(), (repo / "gateway").read_text().strip()
         identity = await _call(api, "id")
         return Kubo(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,3 +207,41 @@ async def test_ender__more_gas_than_its_owner_gives__nothing_is_sent(network: Ne
             await RoundEnder(chain, sender, clock, task, node, 30_000).look()
         assert not await chain.past(Finalized, task=task)
         assert len(await chain.past(RoundOpened, task=task)) == 1
+
+
+@pytest.mark.asyncio
+async def test_run__told_to_end_in_the_moment_of_a_block__ends(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that loses its one cancellation goes on for ever."""
+
+    class Clock:
+        def __init__(self) -> None:
+            self.block, self.awaited = asyncio.Event(), asyncio.Event()
+
+        def now(self) -> float:
+            return 0.0
+
+        async def next_block(self) -> None:
+            self.awaited.set()
+            await self.block.wait()
+            self.block.clear()
+
+    async def look(_: RoundEnder) -> float:
+        return 1000.0
+
+    monkeypatch.setattr(RoundEnder, "look", look)
+    async with network.chain() as chain:
+        for steps in range(6):  # from the block until the daemon's work goes on
+            clock: Any = Clock()
+            sender: Any = None
+            running = asyncio.create_task(
+                RoundEnder(chain, sender, clock, TaskId(1), Address(bytes(20)), GAS).run()
+            )
+            await clock.awaited.wait()
+            clock.block.set()
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.wait([running], timeout=5)
+            assert running.cancelled(), steps
