@@ -140,6 +140,7 @@ class Finalizer:
         again, self._again = self._again, set()
         if touched is None:
             touched = {*await self._reader.read_undecided(self._chain.final())}
+            self._has_looked.clear()
             self._rounds, self._results, self._decided = {}, {}, dict(_BEFORE_ALL)
         for round_id in touched | again:
             await self._read_round(round_id)

@@ -85,7 +85,8 @@ class GradientJuror:
         async with open_side_tasks("gradients") as start_beside:
             async for event in cursor:
                 if isinstance(event, GradientAccused):
-                    cases.append(event.round)
+                    if event.round not in cases:
+                        cases.append(event.round)
                     start_beside(self._keep_serving(event.round))
                 elif isinstance(event, Reorg):
                     for round_id in cases:

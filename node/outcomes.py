@@ -51,7 +51,8 @@ class Outcomes:
         self._running: dict[RoundId, asyncio.Task[None]] = {}
         self._releasing: set[asyncio.Task[None]] = set()
         self._unpinning = asyncio.Lock()
-        self._concluded: Cid | None = None  # the update of the last round, which a reorg may ask for again
+        # the newest round and its update, which a reorg may ask for again
+        self._newest: tuple[RoundId, Cid] | None = None
         self._log = _log.bind(task=task)
 
     def conclude(self, round_id: RoundId, entry: CommitEntry) -> None:
@@ -119,9 +120,7 @@ class Outcomes:
                 is_ours = row is not None and self._defence.is_signed_elsewhere(entry, row)
                 reason = TWICE if is_ours else f"{LEFT_OUT}; {checked}"
                 self._journal.reach(self._task, round_id, Step.ENDED, reason, right)
-            before, self._concluded = self._concluded, entry.reveal.cid
-            if before not in (None, entry.reveal.cid):
-                await self._store.local.drop(before)
+            await self._drop_older(round_id, entry.reveal.cid)
             await self._release()
         except DaoError as error:
             reason = str(error)
@@ -129,6 +128,15 @@ class Outcomes:
             self._journal.reach(
                 self._task, round_id, self._journal.note_of(self._task, round_id).step, reason
             )
+
+    async def _drop_older(self, round_id: RoundId, update: Cid) -> None:
+        """Drop the older one of the newest update and this one, unless they are the same."""
+        older, newest = (round_id, update), self._newest or (round_id, update)
+        if newest[0] < round_id:
+            older, newest = newest, older
+        self._newest = newest
+        if older[1] != newest[1]:
+            await self._store.local.drop(older[1])
 
     async def _release(self) -> None:
         """Unpin what no open round has signed, and prune; a replica without an answer is asked again next time."""

@@ -80,7 +80,7 @@ async def find_proof(
     contradicted: Collection[tuple[str, int]] = ()
     if of is not None:
         stated = trees, manifest, previous
-        contradicted = set(list_contradicted(chain.domain, posted, *stated, receipts, of))
+        contradicted = set(list_contradicted(chain.domain, place, posted, *stated, receipts, of))
     heard = {leaf[:20] for leaf in trees.commits} | {commit.node for commit in posted.forced}
     unheard = [node for node in (posted.members if of is None else of) if node not in heard]
     asked = [node for node in manifest.nodes if of is None or node.node in of]

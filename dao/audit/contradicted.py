@@ -5,7 +5,7 @@ A node checks each result so, beside its rounds, and a prover's answer costs bot
 
 from collections.abc import Collection, Iterable, Iterator
 
-from dao.audit.posted_round import PostedRound
+from dao.audit.posted_round import Place, PostedRound
 from dao.audit.replay import is_consistent
 from dao.chain.signer import recover
 from dao.core.constants import COMMIT_KIND, PASS_KIND
@@ -25,6 +25,7 @@ NODE, BODY = 20, 53  # bytes of a commit's leaf: its node, and all before the si
 
 def list_contradicted(
     domain: Domain,
+    place: Place,
     posted: PostedRound,
     trees: RoundTrees,
     manifest: Manifest,
@@ -42,7 +43,7 @@ def list_contradicted(
     yield from EXCLUDED
     if _is_counted(posted, trees):
         yield "CommitsProver", commit_trees.COUNT
-    if all(_is_signed(domain, posted, manifest, leaf) for leaf in trees.commits if leaf[:NODE] in of):
+    if all(_is_signed(domain, place, posted, leaf) for leaf in trees.commits if leaf[:NODE] in of):
         yield "CommitsProver", commit_trees.SIGNATURE
     committed = {leaf[:BODY] for leaf in trees.commits}
     if all(one.node + bytes([COMMIT_KIND]) + one.commitment in committed for one in receipts):
@@ -65,13 +66,13 @@ def _is_counted(posted: PostedRound, trees: RoundTrees) -> bool:
     return fits and trees.statement.rows == state.commits + forced
 
 
-def _is_signed(domain: Domain, posted: PostedRound, manifest: Manifest, leaf: bytes) -> bool:
+def _is_signed(domain: Domain, place: Place, posted: PostedRound, leaf: bytes) -> bool:
     node, kind = Address(leaf[:NODE]), leaf[NODE]
-    place = domain, manifest.task, manifest.round, posted.state.opening, node
+    signed = domain, *place, posted.state.opening, node
     if kind == COMMIT_KIND:
-        message = compute_commit_digest(*place, Digest(leaf[NODE + 1 : BODY]))
+        message = compute_commit_digest(*signed, Digest(leaf[NODE + 1 : BODY]))
     elif kind == PASS_KIND:
-        message = compute_pass_digest(*place)
+        message = compute_pass_digest(*signed)
     else:
         return False
     try:

@@ -18,7 +18,7 @@ from dao.core.constants import CHUNK
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, Node, Pass
 from dao.core.round_machine import compute_counted_stake
-from dao.core.score import NodeScore, Scoring, score_products
+from dao.core.score import NodeScore, Scoring, compute_part_along, score_products
 from dao.core.transition import (
     PreState,
     RoundInputs,
@@ -31,6 +31,8 @@ from dao.core.types import Digest, Domain, Member, PassReason, Result, RoundId, 
 from dao.core.weigh import NodeWeight, UpdateProducts, Weighing, weigh_products
 from dao.errors import RuleError
 
+# of products and squares, on their grids
+MAX_DOT, MAX_UPDATE_SQUARE, MAX_GRADIENT_SQUARE = 1 << 140, 1 << 116, 1 << 164
 NOT_COMPARED = ("reason", "loss_before", "loss_after", "metric")  # for people; no check binds them
 
 
@@ -164,13 +166,33 @@ def is_consistent(
     stated = manifest.values, manifest.codec, manifest.budget_wei  # no root binds these
     if stated != (CHUNK * rules.chunks, rules.codec, rules.round_budget):
         return False
+    if not _is_possible(manifest) or {one.node for one in manifest.nodes} & {
+        one.node for one in manifest.passes
+    }:
+        return False
     try:
         computed = recompute(manifest, previous, rules, forced)
-    except RuleError:
+        posted = compute_result(computed, forced, result.model_digest, result.manifest_digest)
+    except RuleError:  # a number that no field holds, say
         return False
     reveals = ((get_reveal(node), node.commitment) for node in manifest.nodes)
-    return compute_result(computed, forced, result.model_digest, result.manifest_digest) == result and all(
+    return posted == result and all(
         reveal is None or reveal.commitment == commitment for reveal, commitment in reveals
+    )
+
+
+def _is_possible(manifest: Manifest) -> bool:
+    """Whether all products are such as true updates and gradients can have (contracts/provers/Arithmetic.sol)."""
+    along, square = manifest.gradient_along, manifest.step_square
+    parts = (
+        compute_part_along(node.weight, node.unit_weight, node.step_dot, along, square)
+        for node in manifest.nodes
+    )
+    dots = [dot for node in manifest.nodes for dot in (node.gate_dot, node.dot, node.step_dot)]
+    return (
+        all(abs(dot) <= MAX_DOT for dot in (*dots, *parts))
+        and all(node.square <= MAX_UPDATE_SQUARE for node in manifest.nodes)
+        and square <= MAX_GRADIENT_SQUARE
     )
 
 

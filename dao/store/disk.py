@@ -98,18 +98,19 @@ class DiskStore(FolderSource):
     def _read_cid(self, descriptor: int, digest: Digest) -> Cid:
         mark, cid = self._known.get(digest, (None, None))
         if cid is None or mark != read_mark(os.fstat(descriptor)):
-            cid = super()._read_cid(descriptor, digest)
-            self._know(descriptor, cid)
+            cid = self._read_through(descriptor)
         return cid
 
-    def _know(self, descriptor: int, cid: Cid) -> None:
-        """Remember an open file whose bytes were read through, unless a change of this very moment would go unseen."""
-        mark = read_mark(os.fstat(descriptor))
+    def _read_through(self, descriptor: int) -> Cid:
+        """Compute the CID of an open file, and remember it unless a change meanwhile, or a moment ago, may go unseen. Blocks."""
+        mark, begun = read_mark(os.fstat(descriptor)), time.time_ns()
+        cid = cid_of_file(descriptor, mark.bytes)
         self._known.pop(cid.digest, None)
-        if mark.changed_ns < time.time_ns() - _TICK_NS:
+        if mark.changed_ns < begun - _TICK_NS and mark == read_mark(os.fstat(descriptor)):
+            for oldest in list(self._known)[: len(self._known) + 1 - _MOST_KNOWN]:
+                self._known.pop(oldest, None)
             self._known[cid.digest] = mark, cid
-            if len(self._known) > _MOST_KNOWN:
-                self._known.pop(next(iter(self._known)), None)
+        return cid
 
     def _on_change(self, path: Path) -> str:
         """Set a corrupt file aside, so that the content can be put again."""
@@ -153,8 +154,7 @@ class DiskStore(FolderSource):
                 if move:
                     path.unlink()
                 return cid
-            cid = cid_of_file(descriptor, status.st_size)
-            self._know(descriptor, cid)
+            cid = self._read_through(descriptor)
             os.fchmod(descriptor, 0o444)
             if self._sync:
                 os.fsync(descriptor)

@@ -205,7 +205,14 @@ async def last_step_denied(stage: Stage) -> tuple[Manifest, None]:
     return recompute(denied, stage.previous, stage.world.rules, stage.forced), None
 
 
+async def norm_of_none(stage: Stage) -> tuple[Manifest, None]:
+    """An update is gated for a norm that no list of medians has room for, and no update has."""
+    node = node_of(stage.manifest, Status.GATED)
+    return with_node(stage.manifest, Status.GATED, square=1 << 130, gate_dot=abs(node.gate_dot) << 40), None
+
+
 PROVEN |= {
+    norm_of_none: "WeightsProver",
     cheats.shard_chosen: "ShardsProver",
     cheats.lost_shard_used_again: "ShardsProver",
     shard_of_other_content: "ShardsProver",

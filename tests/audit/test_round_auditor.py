@@ -72,10 +72,10 @@ def found(stage: Stage, journal: SupernodeJournal) -> str:
 
 async def test_audit__honest_round__all_checks_hold_and_are_made_once(stage: Stage, tmp_path: Path) -> None:
     async with auditor_of(stage, stage.manifest, tmp_path) as (auditor, journal):
-        await auditor.look(ROUND)
+        await auditor.look(ROUND, auditor.reader.reorgs)
         assert found(stage, journal) == HOLDS.format(len(CHECKS))
         (tmp_path / "approvals.jsonl").unlink()  # another audit would say so
-        await auditor.look(ROUND)
+        await auditor.look(ROUND, auditor.reader.reorgs)
         assert found(stage, journal) == HOLDS.format(len(CHECKS))
 
 
@@ -83,7 +83,7 @@ async def test_audit__another_nodes_score_raised__proven_and_void(stage: Stage, 
     node = node_of(stage.manifest, Status.OK)
     lie = stage.resettled(with_node(stage.manifest, Status.OK, score=MicroScore(2 * node.score)))
     async with auditor_of(stage, lie, tmp_path) as (auditor, journal):
-        await auditor.look(ROUND)
+        await auditor.look(ROUND, auditor.reader.reorgs)
         chain = auditor.chain
         state = await Coordinator(chain).round_of(stage.world.task, ROUND, chain.head())
         assert state.phase is Phase.VOID
@@ -111,7 +111,7 @@ async def test_audit__reorg_lets_the_lie_stand_again__proven_again(stage: Stage,
 
 async def test_audit__app_that_the_owner_has_not_approved__is_not_run(stage: Stage, tmp_path: Path) -> None:
     async with auditor_of(stage, stage.manifest, tmp_path, approved=False) as (auditor, journal):
-        await auditor.look(ROUND)
+        await auditor.look(ROUND, auditor.reader.reorgs)
         assert "waits for its owner's approval" in found(stage, journal)
         assert not (tmp_path / f"audit-{stage.world.task}").exists()
 

@@ -312,7 +312,7 @@ async def test_disk_get__unchanged_since_it_was_read__not_read_again(
         read.append(size)
         return cid_of_file(descriptor, size)
 
-    monkeypatch.setattr("dao.store.folder.cid_of_file", read_through)
+    monkeypatch.setattr("dao.store.disk.cid_of_file", read_through)
     for _ in range(3):
         await disk.get(cid)
     assert read == [10]
@@ -333,5 +333,27 @@ async def test_disk_get__read_in_the_moment_of_its_last_change__read_again(disk:
     path.chmod(0o600)
     path.write_bytes(data[::-1])
     os.utime(path, ns=(now, now))
+    with pytest.raises(Mismatch):
+        await disk.get(cid)
+
+
+async def test_disk_get__changed_while_it_is_read__read_again(
+    disk: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = os.urandom(10)
+    cid = await disk.put_bytes(data)
+    path = disk.path_of(cid)
+    os.utime(path, (1000, 1000))
+
+    def change_behind(descriptor: int, size: int) -> Cid:
+        found = cid_of_file(descriptor, size)
+        path.chmod(0o600)
+        path.write_bytes(data[::-1])
+        return found
+
+    monkeypatch.setattr("dao.store.disk.cid_of_file", change_behind)
+    await disk.get(cid)  # as it was
+    monkeypatch.undo()
+    os.utime(path, (2000, 2000))
     with pytest.raises(Mismatch):
         await disk.get(cid)
