@@ -43,6 +43,10 @@ class _Moved(Exception):  # noqa: N818 (no error)
     """The round's state on chain is not, or was not all along, the one that was worked on."""
 
 
+class _Gone(Exception):  # noqa: N818 (no error)
+    """A reorg took the round's opening back: an earlier one may be the newest again, and open."""
+
+
 class NotJoined(RuleError):  # noqa: N818  (a leaf of the tree)
     """The node is no member of the task."""
 
@@ -71,6 +75,7 @@ class Supernode:
         self._reader, self._journal, self._outcomes = deps.reader, deps.journal, deps.outcomes
         self._log = _log.bind(task=task)
         self._problem = ""  # why this round may earn nothing, as far as it has gone
+        self._is_gone = False  # whether a reorg took the round back that was played last
 
     async def run(self) -> None:
         """Take part in round after round, until cancelled."""
@@ -98,14 +103,21 @@ class Supernode:
             last = await self._reader.wait_next_round(seen)
             for number in range(seen + 1, last + 1):
                 yield RoundId(number)
+                if self._is_gone:  # the newest that is left may have been opened anew
+                    last = min(RoundId(number), await self._reader.read_last_round())
+                    last, self._is_gone = RoundId(max(0, last - 1)), False
+                    break
             seen = last
 
     async def take_part(self, round_id: RoundId) -> None:
-        """Play a round from wherever it stands; again when the chain moved before something was done."""
-        missed, self._problem = AWAY, ""
+        """Play a round from wherever it stands; again when the chain moved before something was done, until it is gone."""
+        missed, self._problem, self._is_gone = AWAY, "", False
         while True:
             try:
                 return await self.play(round_id, missed)
+            except _Gone:
+                self._is_gone = True
+                return None
             except (_Moved, Reorged):
                 missed = self._problem or SLOW
                 await asyncio.sleep(AGAIN)
@@ -115,7 +127,7 @@ class Supernode:
 
         Every step looks at the journal first, so that all of it may be done again.
         """
-        state = await self._reader.wait_leaving(round_id, {Phase.NONE})
+        state = await self._read_state(round_id)
         rules = await self._reader.read_rules_of(round_id)  # of this round, whatever is decided meanwhile
         self._journal.see(self._task, round_id, state.open_block)
         entry = self._journal.commit_of(self._task, round_id, state.opening)
@@ -152,6 +164,12 @@ class Supernode:
                 self._end(round_id, "the round is void: its result did not stand, so nobody earns")
             case _:
                 raise _Moved  # a reorg took a step of the round back
+
+    async def _read_state(self, round_id: RoundId) -> RoundState:
+        state = await self._reader.read_state(round_id)
+        if state.phase is Phase.NONE:
+            raise _Gone
+        return state
 
     async def _commit(self, round_id: RoundId, opened: RoundState, rules: Rules) -> CommitEntry:
         """Train, sign and hand in while the round is open; DaoError when there can be no commit."""
