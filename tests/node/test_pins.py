@@ -110,7 +110,7 @@ class Reader:
     def __init__(self, phase: Phase) -> None:
         self._state = SimpleNamespace(phase=phase, opening=ROOT, open_block=10, closed_at=0)
 
-    async def wait_leaving(self, *_: object) -> SimpleNamespace:
+    async def read_state(self, _: object) -> SimpleNamespace:
         return self._state
 
     async def read_rules_of(self, _: object) -> SimpleNamespace:
