@@ -24,7 +24,7 @@ PATIENCE = 600.0  # seconds to get a manifest
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
 HIDDEN = f"the round's manifest could not be had within {PATIENCE:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
-UNDECIDED = (Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
+MAY_STAND = (Phase.CLOSED, Phase.POSTED, Phase.FROZEN)  # phases in which a result may be in force, or come
 RIGHT = "right_result"  # a round's fact: the hash of its result, where nothing of it was found wrong
 RECENT = 8  # rounds back that are concluded again
 _log = structlog.get_logger()
@@ -90,7 +90,7 @@ class Outcomes:
         state = await self._reader.read_state(note.round)
         entry = self._journal.commit_of(self._task, note.round, state.opening)
         is_right = note.facts.get(RIGHT) == hex_of(state.result_hash)
-        if entry is not None and state.phase in UNDECIDED and not is_right:
+        if entry is not None and state.phase in MAY_STAND and not is_right:
             self._log.warning("concluded again", round=note.round, phase=state.phase.name.lower())
             self.conclude(note.round, entry)
 

@@ -75,13 +75,8 @@ class RoundAuditor:
 
     async def look(self, round_id: RoundId, reorgs: int) -> None:
         """Wait for a round's result, or until blocks are gone since `reorgs` was this, and audit it where it is drawn and may yet be proven wrong."""
-        state = await self._wait_result(round_id, reorgs)
-        if (
-            state is None
-            or state.phase not in _STANDING
-            or not self.is_drawn(state)
-            or self._is_audited(round_id, state)
-        ):
+        state = await self.reader.wait_leaving(round_id, _NO_RESULT, reorgs)
+        if state.phase not in _STANDING or not self.is_drawn(state) or self._is_audited(round_id, state):
             return
         said, may_stand = await self.check(round_id, state)
         _log.info("audited", task=self.task, round=round_id, found=said)
@@ -89,18 +84,6 @@ class RoundAuditor:
             step = self.journal.note_of(self.task, round_id).step
             facts = {AUDIT: said, AUDITED: hex_of(state.result_hash) if may_stand else ""}
             self.journal.reach(self.task, round_id, step, facts=facts)
-
-    async def _wait_result(self, round_id: RoundId, reorgs: int) -> RoundState | None:
-        """Return a round's state once it has a result or came to nothing; None where blocks are gone first."""
-        waiting = asyncio.create_task(self.reader.wait_leaving(round_id, _NO_RESULT))
-        losing = asyncio.create_task(self.reader.wait_reorg(reorgs))
-        try:
-            await asyncio.wait({waiting, losing}, return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else None
-        finally:
-            for task in (waiting, losing):
-                task.cancel()
-            await asyncio.gather(waiting, losing, return_exceptions=True)
 
     def is_drawn(self, state: RoundState) -> bool:
         """Whether this node audits a round: the same after a restart, and foreseen by nobody else."""

@@ -104,8 +104,8 @@ class Supernode:
             for number in range(seen + 1, last + 1):
                 yield RoundId(number)
                 if self._is_gone:  # the newest that is left may have been opened anew
-                    last = min(RoundId(number), await self._reader.read_last_round())
-                    last, self._is_gone = RoundId(max(0, last - 1)), False
+                    newest = min(number, await self._reader.read_last_round())
+                    last = RoundId(max(0, newest - 1))
                     break
             seen = last
 

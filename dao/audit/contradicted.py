@@ -12,15 +12,16 @@ from dao.core.constants import COMMIT_KIND, PASS_KIND
 from dao.core.formats.commit_leaves import encode_commit_row
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
-from dao.core.round_machine import draw_shard, retire_shards
+from dao.core.round_machine import draw_shard
+from dao.core.state import get_post_state, retire_drawn
 from dao.core.types import Address, Digest, Domain, Signature
 from dao.errors import DecodeError, RuleError
 from dao.proofs import commit_trees, draws
 from dao.proofs.round_trees import RoundTrees
 from dao.proofs.settlements import RowsClaim
-from dao.proofs.suspicions import EXCLUDED, Receipt
+from dao.proofs.suspicions import EXCLUDED, NODE, Receipt
 
-NODE, BODY = 20, 53  # bytes of a commit's leaf: its node, and all before the signature
+BODY = 53  # bytes of a commit's leaf before its signature
 
 
 def list_contradicted(
@@ -83,8 +84,7 @@ def _is_signed(domain: Domain, place: Place, posted: PostedRound, leaf: bytes) -
 
 def _is_drawn(posted: PostedRound, manifest: Manifest, previous: Manifest | None) -> bool:
     """Whether the round's shard, and all that were used, are those that the seeds drew."""
-    before = previous.used_shards if previous else ()
-    used = retire_shards(before, ((one.seed, one.shards) for one in posted.lost))
+    used = retire_drawn(get_post_state(previous), posted.lost).used_shards
     try:
         drawn = draw_shard(posted.result.seed, posted.rules.shards, used)
     except RuleError:  # none was left

@@ -166,9 +166,8 @@ def is_consistent(
     stated = manifest.values, manifest.codec, manifest.budget_wei  # no root binds these
     if stated != (CHUNK * rules.chunks, rules.codec, rules.round_budget):
         return False
-    if not _is_possible(manifest) or {one.node for one in manifest.nodes} & {
-        one.node for one in manifest.passes
-    }:
+    passed = {node_pass.node for node_pass in manifest.passes}
+    if not _is_possible(manifest) or any(node.node in passed for node in manifest.nodes):
         return False
     try:
         computed = recompute(manifest, previous, rules, forced)

@@ -127,10 +127,13 @@ class FinalReader:
             lambda: self.read_state(round_id), lambda now: _phase_entry(now) != _phase_entry(state)
         )
 
-    async def wait_leaving(self, round_id: RoundId, phases: Collection[Phase]) -> RoundState:
-        """Wait until a round is in none of these phases."""
+    async def wait_leaving(
+        self, round_id: RoundId, phases: Collection[Phase], since: int | None = None
+    ) -> RoundState:
+        """Wait until a round is in none of these phases, or until blocks are gone since `reorgs` was `since`."""
         return await self._wait_until(
-            lambda: self.read_state(round_id), lambda state: state.phase not in phases
+            lambda: self.read_state(round_id),
+            lambda state: state.phase not in phases or since not in (None, self.reorgs),
         )
 
     async def _wait_until(self, read: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool]) -> T:

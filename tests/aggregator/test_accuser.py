@@ -1,11 +1,14 @@
 """A Superlink that is handed two commits of one node shows both on chain by itself, and is paid for it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from aggregator.daemon import RunningSuperlink
 from dao.app.gradient_client import GradientClient
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry
@@ -36,6 +39,17 @@ class Twofold(Node):
         await client.inclusion(self.world.task, made.round)
 
 
+@asynccontextmanager
+async def accusing(running: RunningSuperlink) -> AsyncIterator[None]:
+    """Have the Superlink show what there is, until the block ends."""
+    task = asyncio.create_task(running.accuser.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_accuser__node_commits_twice__loses_stake_once_also_after_a_restart(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
@@ -46,17 +60,19 @@ async def test_accuser__node_commits_twice__loses_stake_once_also_after_a_restar
     async with world.superlink() as running:  # it ends before it has shown anything
         await world.play(running)
     for _ in range(2):
-        async with world.superlink() as running, mining(world.network.anvil):
-            accusing = asyncio.create_task(running.accuser.run())
-            async with network.chain() as chain, asyncio.timeout(60):
-                while not (shown := await chain.past(Equivocated, task=world.task)):
-                    await chain.changed(1)
-                while not any(
-                    event["event"] == "convicted" for event in read_status_events(world.home / "status.jsonl")
-                ):
-                    await chain.changed(1)
-            accusing.cancel()
-            await asyncio.gather(accusing, return_exceptions=True)
+        async with (
+            world.superlink() as running,
+            mining(world.network.anvil),
+            accusing(running),
+            network.chain() as chain,
+            asyncio.timeout(60),
+        ):
+            while not (shown := await chain.past(Equivocated, task=world.task)):
+                await chain.changed(1)
+            while not any(
+                event["event"] == "convicted" for event in read_status_events(world.home / "status.jsonl")
+            ):
+                await chain.changed(1)
     [event] = shown
     assert (event.round, event.node) == (RoundId(1), liar.signer.address)
     assert event.accuser == world.bonded.operator.address
@@ -74,8 +90,7 @@ async def test_accuser__reorg_brings_announcement_and_proof_into_one_block__show
     world.nodes[1] = Twofold(world, world.members[1], 1)
     async with world.superlink() as running:
         await world.play(running)
-    async with world.superlink() as running, own_network.chain() as chain:
-        accusing = asyncio.create_task(running.accuser.run())
+    async with world.superlink() as running, own_network.chain() as chain, accusing(running):
         async with mining(own_network.anvil), asyncio.timeout(60):
             while not running.accuser._settled:
                 await chain.changed(1)
@@ -84,8 +99,6 @@ async def test_accuser__reorg_brings_announcement_and_proof_into_one_block__show
         async with mining(own_network.anvil), asyncio.timeout(60):
             while not await chain.past(Equivocated, task=world.task):
                 await chain.changed(1)
-        accusing.cancel()
-        await asyncio.gather(accusing, return_exceptions=True)
 
 
 async def test_accuser__its_owner_sets_no_gas_for_it__nothing_is_sent(

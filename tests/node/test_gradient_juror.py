@@ -234,6 +234,13 @@ async def test_serve__killed_between_any_two_steps__nothing_is_sent_twice(
             assert (await Coordinator(chain).round_of(world.task, ROUND, chain.head())).phase is Phase.VOID
 
 
+async def hide_gradient(world: World) -> None:
+    """Delete the first round's published gradient, which nobody else has."""
+    gradient = (await world.manifest(1)).gradient
+    assert gradient is not None
+    (await DiskStore(world.home / "store").get(gradient)).unlink()
+
+
 async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_to_vote(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
@@ -241,9 +248,7 @@ async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_t
         posted(network, assignment, evaluator, tmp_path, 1.0, 3) as world,
         jurors(world, tmp_path, evaluator, range(3), checkers=3) as made,
     ):
-        gradient = (await world.manifest(1)).gradient
-        assert gradient is not None
-        (await DiskStore(world.home / "store").get(gradient)).unlink()
+        await hide_gradient(world)
         judgement = await made[0].check(ROUND)
         assert judgement is not None
         assert not judgement.is_wrong  # by what the result binds, which is what this member computes
@@ -266,9 +271,7 @@ async def test_check__another_gradient_and_its_content_is_kept_from_all__is_no_r
         posted(network, assignment, evaluator, tmp_path, 1.01, 3) as world,
         jurors(world, tmp_path, evaluator, range(1), checkers=3) as made,
     ):
-        gradient = (await world.manifest(1)).gradient
-        assert gradient is not None
-        (await DiskStore(world.home / "store").get(gradient)).unlink()
+        await hide_gradient(world)
         judgement = await made[0].check(ROUND)
         assert judgement is not None
         assert (judgement.is_wrong, judgement.is_missing) == (True, True)

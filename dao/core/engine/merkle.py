@@ -36,9 +36,8 @@ def compute_root(hashes: bytes, depth: int) -> Digest:
 def compute_roots(pieces: Iterable[Sequence[bytes]], leaves: int, depth: int) -> list[Digest]:
     """Return the roots of trees of so many leaves each, whose hashes come in pieces: one piece of every tree at a time."""
     place, trees = 0, list[bytearray]()
-    for (
-        piece
-    ) in pieces:  # into one place each: what is small would be scattered over the memory, and stay there
+    # into one place each: what is small would be scattered over the memory, and stay there
+    for piece in pieces:
         trees = trees or [bytearray(32 * leaves) for _ in piece]
         for tree, part in zip(trees, piece, strict=True):
             tree[place : place + len(part)] = part
