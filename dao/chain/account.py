@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 from dao.chain.client import Chain, is_away
 from dao.chain.contracts import Call
@@ -13,7 +14,7 @@ from dao.chain.send_policy import NO_MONEY
 from dao.chain.signer import Signer, Transaction
 from dao.core.engine.keccak import keccak256
 from dao.core.types import Wei, hex_of
-from dao.errors import RpcError, RuleError
+from dao.errors import Reverted, RpcError, RuleError
 
 ESTIMATE = "eth_estimateGas"
 PLAIN_GAS = 21_000  # of a transaction that does nothing
@@ -44,21 +45,36 @@ class SenderAccount:
 
         Reverted when it would be refused, RuleError when it needs more than `most`, NoMoney when there is none for it.
         """
-        params, head = self.call_params(call), self._chain.head().number
+        head = self._chain.head().number
         try:
-            answer = await self._chain.ask(ESTIMATE, params, head, call.label)
+            answer = await self._ask_estimate(call, head)
         except NodeError as error:
             if NO_MONEY.search(error.reason):
                 raise self.no_money(call) from None
             if not is_away(error):
                 raise
             # the node has lost its newest blocks; it may make others only when something is sent
-            answer = await self._chain.request(ESTIMATE, params)
+            answer = await self._chain.request(ESTIMATE, self.call_params(call))
         estimate = int(answer, 16)
         if most is not None and estimate > most:
             raise RuleError(f"{call.label}: needs {estimate} gas, more than the {most} that are paid for")
         padded = max(estimate, min(estimate * 3 // 2 + _GAS_MARGIN, _GAS_CAP))
         return padded if most is None else min(padded, most)
+
+    async def _ask_estimate(self, call: Call, at: int) -> Any:
+        """Ask for a call's gas at a block, and at the newest where it is refused and a block has come since.
+
+        The newer one may have what the call needs; and Anvil, while it mines a block, estimates at the one before with
+        the new state, in which a checkpoint of votes can already be a second ahead.
+        """
+        params = self.call_params(call)
+        try:
+            return await self._chain.ask(ESTIMATE, params, at, call.label)
+        except Reverted:
+            newest = int(await self._chain.request("eth_blockNumber"), 16)
+            if newest <= at:
+                raise
+        return await self._chain.ask(ESTIMATE, params, newest, call.label)
 
     async def choose_fees(self) -> Fees:
         """Return fees that a block should take now."""

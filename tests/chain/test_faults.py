@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dao.chain.account import ESTIMATE, SenderAccount
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry, Token
 from dao.chain.event_types import Event
@@ -14,7 +15,7 @@ from dao.chain.events import Reorg
 from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, Timestamp, Wei
 from dao.devnet.anvil import start_anvil
-from dao.errors import ConfigError, RpcError
+from dao.errors import ConfigError, Reverted, RpcError
 from tests.chain.proxy import Proxy
 from tests.chain.stakes import Stakes, replay, stakes
 from tests.support import Network, count_sent
@@ -273,3 +274,26 @@ async def test_node__killed_and_started_again__one_line_at_once_and_one_when_it_
     lost, back = lines()
     assert lost.startswith(f"the chain is lost, and asked for until it is back: {url}: ")
     assert back.startswith(f"{url}: the chain is back after ")
+
+
+@pytest.mark.parametrize("has_newer", [True, False], ids=["newer-block", "no-newer-block"])
+async def test_estimate__refused_at_a_block__asked_again_at_a_newer_one(
+    network: Network, proxy: Proxy, has_newer: bool
+) -> None:
+    """As Anvil refuses a call while it mines: at the block before, with the new state."""
+    signer = Signer.ephemeral()
+    chain = await connected(network, proxy.ws)
+    try:
+        call = Token(chain).approve(signer.address, Wei(1))
+        proxy.instead[ESTIMATE] = [{"code": 3, "message": "execution reverted", "data": "0x2520601d"}]
+        if has_newer:
+            network.anvil.request("evm_mine")  # its head is not read before this task waits
+        estimating = SenderAccount(chain, signer, Wei(10**12)).estimate_gas(call)
+        if has_newer:
+            assert await estimating > 21_000
+        else:
+            with pytest.raises(Reverted, match="CheckpointUnorderedInsertion"):
+                await estimating
+    finally:
+        await chain.close()
+    assert proxy.asked[ESTIMATE] == 1 + has_newer
