@@ -13,7 +13,7 @@ from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY
 from dao.chain.signer import Signer, Transaction
 from dao.core.engine.keccak import keccak256
-from dao.core.types import Wei, hex_of
+from dao.core.types import BlockNumber, Wei, hex_of
 from dao.errors import Reverted, RpcError, RuleError
 
 ESTIMATE = "eth_estimateGas"
@@ -61,7 +61,7 @@ class SenderAccount:
         padded = max(estimate, min(estimate * 3 // 2 + _GAS_MARGIN, _GAS_CAP))
         return padded if most is None else min(padded, most)
 
-    async def _ask_estimate(self, call: Call, at: int) -> Any:
+    async def _ask_estimate(self, call: Call, at: BlockNumber) -> Any:
         """Ask for a call's gas at a block, and at the newest where it is refused and a block has come since.
 
         The newer one may have what the call needs; and Anvil, while it mines a block, estimates at the one before with
@@ -71,7 +71,7 @@ class SenderAccount:
         try:
             return await self._chain.ask(ESTIMATE, params, at, call.label)
         except Reverted:
-            newest = int(await self._chain.request("eth_blockNumber"), 16)
+            newest = BlockNumber(int(await self._chain.request("eth_blockNumber"), 16))
             if newest <= at:
                 raise
         return await self._chain.ask(ESTIMATE, params, newest, call.label)

@@ -18,7 +18,7 @@ from dao.errors import ContentError, NotFound
 from dao.store.cid import digest_of_content, name_of
 from dao.store.folder import READ, FolderSource
 from dao.store.hashing import check_size, cid_of_file
-from dao.store.partial_file import PartialFile, put_in_place, sync_folder
+from dao.store.partial_file import PartialFile, age, put_in_place, sync_folder
 from dao.store.source import MAX_CONTENT
 
 _STALE_SECONDS = 24 * 3600  # a temporary file of that age is abandoned
@@ -52,8 +52,8 @@ class DiskStore(FolderSource):
     """Content in `root`: `objects/ab/abcd…` by digest, `pins`, `aside` (files that were corrupt), `tmp`.
 
     `max_bytes` caps every content. With `sync` a stored content survives a power failure; without, the loss is
-    noticed when it is read. Several processes may use one folder. A file that has not changed since this process read it through,
-    by inode, size and time of change, is not read through again.
+    noticed when it is read. Several processes may use one folder. A file that has not changed since this process wrote it or read it
+    through, by inode, size and time of change, is not read through again.
     """
 
     def __init__(self, root: Path, max_bytes: int = MAX_CONTENT, sync: bool = True) -> None:
@@ -79,7 +79,7 @@ class DiskStore(FolderSource):
         """Move written and checked content to its place; return that. Blocks."""
         path = self._place_of(cid)
         self._stored += incoming.size
-        incoming.place(path, self._sync)
+        self._remember(cid, read_mark(incoming.place(path, self._sync)))
         return path
 
     def _place_of(self, cid: Cid) -> Path:
@@ -105,12 +105,17 @@ class DiskStore(FolderSource):
         """Compute the CID of an open file, and remember it unless a change meanwhile, or a moment ago, may go unseen. Blocks."""
         mark, begun = read_mark(os.fstat(descriptor)), time.time_ns()
         cid = cid_of_file(descriptor, mark.bytes)
-        self._known.pop(cid.digest, None)
         if mark.changed_ns < begun - _TICK_NS and mark == read_mark(os.fstat(descriptor)):
-            for oldest in list(self._known)[: len(self._known) + 1 - _MOST_KNOWN]:
-                self._known.pop(oldest, None)
-            self._known[cid.digest] = mark, cid
+            self._remember(cid, mark)
+        else:
+            self._known.pop(cid.digest, None)
         return cid
+
+    def _remember(self, cid: Cid, mark: Mark) -> None:
+        self._known.pop(cid.digest, None)
+        for oldest in list(self._known)[: len(self._known) + 1 - _MOST_KNOWN]:
+            self._known.pop(oldest, None)
+        self._known[cid.digest] = mark, cid
 
     def _on_change(self, path: Path) -> str:
         """Set a corrupt file aside, so that the content can be put again."""
@@ -154,6 +159,7 @@ class DiskStore(FolderSource):
                 if move:
                     path.unlink()
                 return cid
+            age(descriptor)
             cid = self._read_through(descriptor)
             os.fchmod(descriptor, 0o444)
             if self._sync:

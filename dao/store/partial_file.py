@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from dao.errors import ContentError, Mismatch
 from dao.store.cid import Buffer, CidHasher, is_named, name_of
 from dao.store.hashing import check_size
 
+_AGE_NS = 10_000_000_000  # more than the seconds in which any file system dates a change
 _INLINE = 16 << 10  # bytes: below this, handing work to a thread costs more than the work
 
 
@@ -113,16 +115,18 @@ class PartialFile:
             )
         return cid
 
-    def place(self, target: Path, sync: bool, mode: int = 0o444) -> None:
-        """Move the file to its place, in one step. Blocks."""
+    def place(self, target: Path, sync: bool, mode: int = 0o444) -> os.stat_result:
+        """Move the file to its place, in one step; return its status, which a later change does not leave as it is. Blocks."""
         with self._lock:
             if self._file < 0:
                 raise ContentError(f"{self._what}: the download has ended already")
             with _explaining(self._what, self.path):
+                age(self._file)
                 os.fchmod(self._file, mode)
                 if sync:
                     os.fsync(self._file)
             put_in_place(self.path, target, sync)
+            return os.fstat(self._file)
 
     async def take(self, chunks: AsyncIterator[bytes]) -> None:
         """Write all chunks; the next one is awaited while the last is written."""
@@ -150,6 +154,12 @@ def _explaining(what: str, path: Path) -> Iterator[None]:
         raise ContentError(
             f"{what}: cannot write {path}: {error.strerror}; make room on the disk, and check its permissions"
         ) from None
+
+
+def age(descriptor: int) -> None:
+    """Date a file's last change to before now, so that each later one shows, however soon it comes."""
+    now = time.time_ns()
+    os.utime(descriptor, ns=(now, now - _AGE_NS))
 
 
 def put_in_place(source: Path, target: Path, sync: bool) -> None:

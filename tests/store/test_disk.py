@@ -292,15 +292,6 @@ async def test_disk_prune__forgotten_files__removed(disk: DiskStore, corrupt: Ca
     assert [path.name for path in disk.tmp.iterdir()] == ["in use"]
 
 
-def test_cid_of_file__large__equals_the_streamed_cid(tmp_path: Path) -> None:
-    data = os.urandom(33 * CONTENT_LEAF + 17)
-    (tmp_path / "file").write_bytes(data)
-    with (tmp_path / "file").open("rb") as file:
-        assert cid_of_file(file.fileno(), len(data)) == cid_of_bytes(data)
-        with pytest.raises(Mismatch, match="shorter"):
-            cid_of_file(file.fileno(), len(data) + CONTENT_LEAF)
-
-
 async def test_disk_get__unchanged_since_it_was_read__not_read_again(
     disk: DiskStore, monkeypatch: pytest.MonkeyPatch, corrupt: Callable[[Path], None]
 ) -> None:
@@ -319,6 +310,32 @@ async def test_disk_get__unchanged_since_it_was_read__not_read_again(
     assert path.stat().st_mtime == 1000
     assert path.stat().st_atime > 1000  # so that `prune` keeps it
     corrupt(path)
+    with pytest.raises(Mismatch):
+        await disk.get(cid)
+
+
+@pytest.mark.parametrize("way", ["bytes", "copied", "moved", "poured"])
+async def test_disk_get__just_put__not_read_again_before_it_changes(
+    disk: DiskStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    corrupt: Callable[[Path], None],
+    way: str,
+) -> None:
+    data, read = os.urandom(10), list[int]()
+    if way == "bytes":
+        cid = await disk.put_bytes(data)
+    elif way == "poured":
+        cid = await disk.put_from(pouring(stream(data)), cid_of_bytes(data))
+    else:
+        file = (disk.tmp if way == "moved" else tmp_path) / "file"
+        file.write_bytes(data)
+        cid = await disk.put_file(file, move=way == "moved")
+    with monkeypatch.context() as counted:
+        counted.setattr("dao.store.disk.cid_of_file", lambda _descriptor, size: read.append(size))
+        assert (await disk.get(cid)).read_bytes() == data
+    assert not read
+    corrupt(disk.path_of(cid))  # in the same moment
     with pytest.raises(Mismatch):
         await disk.get(cid)
 

@@ -5,22 +5,27 @@ Where a value is in a compiled loop's way (one that does not fit, mostly), the p
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from types import ModuleType
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.engine import numba_kernels
+from dao.core.engine.backend import PieceHasher
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.codec_base import Rows
 from dao.core.engine.codec_loops import Int8Loops
 from dao.core.engine.reference import Digits, Exponents, Loops, Sums
 from dao.core.engine.totals import Bins, new_bins
 
-try:
-    from dao.core.engine import openssl_sha256
-
-    HAS_HASHERS = True
-except ImportError:  # another libcrypto: slower, no less right
-    HAS_HASHERS = False
+hashers: ModuleType | None = None  # that hash rows
+for _name in ("sha256_lanes", "openssl_sha256"):  # the faster first
+    with suppress(ImportError):  # another processor, or another libcrypto: slower, no less right
+        hashers = hashers or import_module(f"dao.core.engine.{_name}")
+lane_hasher: Callable[[], PieceHasher] | None = getattr(hashers, "LaneHasher", None)
 
 
 class CompiledLoops(Loops):
@@ -29,17 +34,17 @@ class CompiledLoops(Loops):
     digit = np.int16
 
     def hash_rows(self, rows: NDArray[np.uint8]) -> bytes:
-        if not HAS_HASHERS:
+        if hashers is None:
             return super().hash_rows(rows)
         found = np.empty((len(rows), 32), np.uint8)
-        openssl_sha256.hash_rows(rows, found)
+        hashers.hash_rows(rows, found)
         return found.tobytes()
 
     def hash_sums(self, total: Sums, scratch: Scratch) -> bytes:
-        if not HAS_HASHERS:
+        if hashers is None:
             return super().hash_sums(total, scratch)
         found = scratch.array("hashes", len(total), np.uint8, 32)
-        openssl_sha256.hash_sums(total, found)
+        hashers.hash_sums(total, found)
         return found.tobytes()
 
     def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
