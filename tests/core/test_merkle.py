@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.engine.merkle import Tree, compute_body_root, compute_root, verify
+from dao.core.engine import merkle
+from dao.core.engine.merkle import Tree, compute_body_root, compute_root, compute_roots, verify
 from dao.core.types import Digest
 from dao.errors import RuleError
 from tests.vectors import make_merkle
@@ -41,6 +42,26 @@ def test_body_root__rows__root_of_their_tree(leaves: list[bytes]) -> None:
     )
     hashes = b"".join(sha256(leaf).digest() for leaf in leaves)
     assert compute_body_root(rows, 9) == compute_root(hashes, 9) == Tree(leaves, 9).root
+
+
+@pytest.mark.parametrize("depth", [4, 6, 9])
+def test_body_root__several_groups__root_of_one_tree(monkeypatch: pytest.MonkeyPatch, depth: int) -> None:
+    monkeypatch.setattr(merkle, "_GROUP", 2)
+    for count in range(1, 17):
+        leaves = [bytes([i, i]) for i in range(count)]
+        hashes = [sha256(leaf).digest() for leaf in leaves]
+        root = Tree(leaves, depth).root
+        assert compute_body_root(np.frombuffer(b"".join(leaves), np.uint8).reshape(-1, 2), depth) == root
+        for width in (1, 3, 16):  # leaves of a piece, which cross the groups
+            pieces = [b"".join(hashes[i : i + width]) for i in range(0, count, width)]
+            assert compute_roots(([piece, piece] for piece in pieces), count, depth) == [root, root]
+    with pytest.raises(RuleError, match="room for 17 leaves"):
+        compute_roots([[bytes(32)]] * 17, 17, 4)
+
+
+def test_body_root__a_group_and_a_half__root_of_one_tree() -> None:
+    rows = np.arange(3 << merkle._GROUP, dtype=np.uint32).view(np.uint8).reshape(-1, 8)
+    assert compute_body_root(rows, 20) == Tree([row.tobytes() for row in rows], 20).root
 
 
 def test_tree__no_leaf__root_of_absent_ones() -> None:

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from dao.core.constants import TOTALS_STEP
 from dao.core.engine.backend import get_loops
+from dao.core.engine.reference import Loops
 from dao.core.engine.totals import RunningTotals
 from dao.core.types import ZERO_DIGEST, Digest
 from dao.errors import RuleError
 
 MAX_DEPTH = 64
+_GROUP = 15  # levels of a large tree that are computed at a time
 
 
 def _absent() -> tuple[bytes, ...]:
@@ -34,20 +36,54 @@ def compute_root(hashes: bytes, depth: int) -> Digest:
 
 
 def compute_roots(pieces: Iterable[Sequence[bytes]], leaves: int, depth: int) -> list[Digest]:
-    """Return the roots of trees of so many leaves each, whose hashes come in pieces: one piece of every tree at a time."""
-    place, trees = 0, list[bytearray]()
-    # into one place each: what is small would be scattered over the memory, and stay there
+    """Return the roots of trees of `leaves` leaves each, whose hashes come in pieces: one piece of every tree at a time.
+
+    RuleError when a tree has no room for them.
+    """
+    _check_room(leaves, depth)
+    loops, trees = get_loops(leaves), list[_GrowingTree]()
     for piece in pieces:
-        trees = trees or [bytearray(32 * leaves) for _ in piece]
+        trees = trees or [_GrowingTree(depth, loops) for _ in piece]
         for tree, part in zip(trees, piece, strict=True):
-            tree[place : place + len(part)] = part
-        place += len(piece[0])
-    return [compute_root(bytes(tree), depth) for tree in trees]
+            tree.add(part)
+    return [tree.compute_root() for tree in trees]
 
 
 def compute_body_root(body: NDArray[np.uint8], depth: int) -> Digest:
     """Return the root over the rows of a C-contiguous array, (chunks, leaf)."""
-    return compute_root(get_loops(len(body)).hash_rows(body), depth)
+    loops, size = get_loops(len(body)), 1 << _GROUP
+    pieces = ([loops.hash_rows(body[start : start + size])] for start in range(0, len(body), size))
+    (root,) = compute_roots(pieces, len(body), depth) or [compute_root(b"", depth)]
+    return root
+
+
+class _GrowingTree:
+    """A tree of which only a group of leaves is kept: all the hashes of a large one take more memory than the arithmetic."""
+
+    def __init__(self, depth: int, loops: Loops) -> None:
+        self._depth, self._loops = depth, loops
+        self._height = min(_GROUP, depth)
+        self._leaves, self._roots = bytearray(), bytearray()
+
+    def add(self, hashes: bytes) -> None:
+        """Take the hashes of the next leaves."""
+        self._leaves += hashes
+        size = 32 << self._height
+        while len(self._leaves) >= size:
+            self._close_group(bytes(self._leaves[:size]))
+            del self._leaves[:size]
+
+    def _close_group(self, hashes: bytes) -> None:
+        (root,) = deque(_levels(hashes, self._height, loops=self._loops), maxlen=1)
+        self._roots += root
+
+    def compute_root(self) -> Digest:
+        """Return the root over all leaves, of which there are no more."""
+        if self._leaves:
+            self._close_group(bytes(self._leaves))
+        above = _levels(bytes(self._roots), self._depth - self._height, self._height, self._loops)
+        (root,) = deque(above, maxlen=1)
+        return Digest(root)
 
 
 def compute_totals_root(totals: Sequence[RunningTotals], chunks: int, depth: int) -> Digest:
@@ -97,19 +133,26 @@ def verify(root: Digest, leaf: bytes, index: int, proof: Sequence[bytes], depth:
     return node == root
 
 
-def _levels(hashes: bytes, depth: int) -> Iterator[bytes]:
-    """Every level of the tree from the leaves' hashes to the root, leaving out what is absent."""
-    leaves = len(hashes) // 32
+def _check_room(leaves: int, depth: int) -> None:
     if not 0 <= depth <= MAX_DEPTH or leaves > 1 << depth:
         raise RuleError(
             f"tree of depth {depth}: expected a depth up to {MAX_DEPTH} with room for {leaves} leaves"
         )
-    loops = get_loops(leaves)
-    for height in range(depth):
+
+
+def _levels(hashes: bytes, depth: int, below: int = 0, loops: Loops | None = None) -> Iterator[bytes]:
+    """Every level of the tree from the leaves' hashes to the root, leaving out what is absent.
+
+    They may be roots instead, of subtrees `below` high.
+    """
+    leaves = len(hashes) // 32
+    _check_room(leaves, depth)
+    loops = loops or get_loops(leaves)
+    for height in range(below, below + depth):
         yield hashes
         pairs, odd = divmod(len(hashes), 64)
         level = loops.hash_rows(np.frombuffer(hashes, np.uint8, 64 * pairs).reshape(-1, 64))
         if odd:  # by itself: no copy of the whole level for one more
             level += sha256(hashes[-32:] + ABSENT[height]).digest()
         hashes = level
-    yield hashes or ABSENT[depth]
+    yield hashes or ABSENT[below + depth]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dao.core.constants import BLOCK, CHUNK, MAX_HEADER, MAX_RANK, MAX_TENSORS, MAX_VALUES
 from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
-from dao.core.engine.merkle import compute_root
+from dao.core.engine.merkle import compute_roots
 from dao.core.formats.canonical import read_json
 from dao.core.types import Digest
 from dao.errors import DecodeError
@@ -245,10 +245,11 @@ def compute_model_root(model: Model, depth: int, each: Each = map) -> Digest:
     """Return the root over a model's chunks, (chunks, CHUNK) float32, little-endian as in its file."""
     loops = get_loops(model.layout.chunks)
 
-    def hash_span(span: Span, _: Scratch) -> bytes:
-        return loops.hash_rows(np.ascontiguousarray(model.span(*span)).view(np.uint8))
+    def hash_span(span: Span, _: Scratch) -> list[bytes]:
+        return [loops.hash_rows(np.ascontiguousarray(model.span(*span)).view(np.uint8))]
 
-    return compute_root(b"".join(sweep(hash_span, model.layout.chunks, each)), depth)
+    (root,) = compute_roots(sweep(hash_span, model.layout.chunks, each), model.layout.chunks, depth)
+    return root
 
 
 @dataclass(frozen=True)
