@@ -115,7 +115,8 @@ def _build(packages: Sequence[str], folder: Path) -> None:
         python = fresh / "bin" / "python"
         if uv := _find_uv():
             _run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(fresh)])
-            install = [uv, "pip", "install", "--quiet", "--python", str(python)]
+            # compiled, as pip does unasked: the app cannot from within its sandbox, and each start would do it anew
+            install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
         else:
             _run([sys.executable, "-m", "venv", str(fresh)])
             install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

@@ -38,8 +38,14 @@ def _link(source: Path, target: Path) -> None:
 def install(python: Path, *packages: str) -> str:
     """Install packages of an index that are not installed here; return why that cannot be, "" where it could."""
     uv = Path(sys.executable).with_name("uv")
-    command = [str(uv), "pip", "install", "--quiet", "--only-binary", ":all:", "--python", str(python)]
-    done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False, timeout=300)
+    asked = ["--compile-bytecode", "--only-binary", ":all:", "--python", str(python)]
+    done = subprocess.run(
+        [str(uv), "pip", "install", "--quiet", *asked, *packages],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     return done.stderr.strip() if done.returncode else ""
 
 

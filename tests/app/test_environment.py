@@ -56,6 +56,9 @@ def test_find_interpreter__dependencies__are_there_and_built_once(
     one = app(tmp_path / "one", ["greeting>=1"])
     assert not is_built(one)
     python = find_interpreter(one)
+    assert list(python.parents[1].glob("lib/*/site-packages/__pycache__/greeting.*")), (
+        "each start compiles it"
+    )
     assert seen_by(python) == ["greeting", "numpy"]
     for wheel in index.iterdir():
         wheel.unlink()

@@ -89,7 +89,7 @@ async def test_node__lost_a_broadcast_of_a_quiet_chain__sent_again(
 ) -> None:
     monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
     signer = Signer.ephemeral()
-    async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
+    async with await connected(network, url, patience=1.0) as chain, network.sender(chain, signer) as sender:
         proxy.instead = {SEND: [None]}
         await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
     assert count_sent(network.anvil, signer.address) == 1

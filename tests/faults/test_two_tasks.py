@@ -37,9 +37,8 @@ async def test_daemon__of_two_tasks__lends_each_app_its_own_data_alone(world: Wo
     asked = [node.home, own, other, other / "rows.safetensors"]
     for folder in (own, other):
         (folder / "look").write_text("\n".join(map(str, asked)), encoding="utf-8")
-    superlink = await world.network.new_member(
-        world.rules.superlink_bond
-    )  # one task's bond is all that the world's has
+    # the world's has a bond for one task alone
+    superlink = await world.network.new_member(world.rules.superlink_bond)
     second = await world.network.new_task(replace(world.rules, superlink=superlink.operator.address))
     await world.network.join(second, node.member)
     write_task(settings, second, plain.model_copy(update={"data": other}))

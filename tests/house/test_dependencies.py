@@ -6,6 +6,7 @@ import sys
 import tomllib
 from functools import cache
 from importlib.metadata import packages_distributions
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,14 @@ def test_imports__each__is_declared(folders: list[str], declared: set[str]) -> N
 def test_imports__of_the_demonstration__nowhere_else() -> None:
     for path in modules_under("dao", "node", "aggregator"):
         assert path.parent == ROOT / "dao/demo" or not EXTRAS["demo"] & imports_of(path), path
+
+
+def test_packages__as_they_were_set_up__are_compiled() -> None:
+    found = find_spec("web3")
+    assert found is not None
+    modules = list(Path(str(found.origin)).parent.rglob("*.py"))
+    assert modules
+    assert not [path for path in modules if not Path(cache_from_source(path)).exists()], "run script/setup"
 
 
 def test_dependencies__each__is_imported() -> None:
