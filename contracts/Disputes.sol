@@ -83,8 +83,12 @@ contract Disputes is IDisputes, Demands, Equivocations, Absences, Ownable {
         bytes calldata proof
     ) external {
         _requireAnnounced(keccak256(abi.encode(prover, claim, task, round, proof)));
-        if (!isProver(prover, _requireStated(task, round, result, statement)))
-            revert NotProver(prover, task, round);
+        // a prover that calls by itself answers for the case; that the round stands, the strike asks for
+        uint256 openedAt =
+            msg.sender == prover
+                ? coordinator.roundOf(task, round).openedAt
+                : _requireStated(task, round, result, statement);
+        if (!isProver(prover, openedAt)) revert NotProver(prover, task, round);
         IProver(prover).check(IProver.Case(task, round, result, statement), claim, proof);
 
         _punish(prover, claim, task, round, msg.sender);

@@ -16,6 +16,7 @@ import structlog
 
 from dao.audit import Check, Outcome, audit, exit_code
 from dao.audit.accusing import Proof, find_proof
+from dao.audit.findings import UnusableManifest
 from dao.chain.block_clock import BlockClock
 from dao.chain.client import Chain
 from dao.chain.final_reader import FinalReader
@@ -93,6 +94,7 @@ class RoundAuditor:
     async def check(self, round_id: RoundId, state: RoundState) -> tuple[str, bool]:
         """Audit a round and prove what is wrong; return what was found, and whether nothing was done against it."""
         rules = await self.reader.read_rules_of(round_id)
+        unusable = ""
         limit = min(LIMIT, max(0.0, compute_challenge_deadline(rules, state) - self.clock.now()))
         try:
             async with asyncio.timeout(limit):
@@ -102,10 +104,14 @@ class RoundAuditor:
                 proof, why = await self._find_proof(round_id)
         except TimeoutError:
             return f"not audited: it took longer than {limit:.0f} s", True
+        except UnusableManifest as error:
+            proof, unusable = None, str(error)
         except DaoError as error:
             return f"not audited: {error}", True
         # not within the limit: what is announced is shown, too
-        if proof is not None:
+        if unusable:
+            outcome = await self.defence.contest(round_id, unusable)
+        elif proof is not None:
             outcome = await self.defence.prove(round_id, proof)
         elif any(check.outcome is Outcome.FAILED and check.name in GRADIENTS for check in checks):
             outcome = await self.defence.accuse_gradients(round_id)
@@ -126,9 +132,11 @@ class RoundAuditor:
             return [check async for check in making]
 
     async def _find_proof(self, round_id: RoundId) -> tuple[Proof | None, str]:
-        """Return a proof of what is wrong; None, and why there is none."""
+        """Return a proof of what is wrong; None, and why there is none. UnusableManifest where that is the manifest's fault."""
         try:
             return await find_proof(self.chain, self.store, self.task, round_id), UNPROVABLE
+        except UnusableManifest:
+            raise
         except (AuditError, RuleError) as error:
             return None, str(error)
 

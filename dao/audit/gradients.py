@@ -7,7 +7,7 @@ from pathlib import Path
 from dao.app.gradient_client import GradientClient
 from dao.audit.evidence import fetch, read_manifest
 from dao.audit.findings import Missing
-from dao.audit.posted_round import PostedRound, read_posted
+from dao.audit.posted_round import Place, PostedRound, read_posted, require_named
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.content import tensor_files
@@ -19,7 +19,7 @@ from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import compute_statement, compute_statement_hash
-from dao.core.types import Digest, RoundId, TaskId
+from dao.core.types import Digest, Domain, RoundId, TaskId
 from dao.errors import AppError, ContentError, DecodeError, RuleError
 from dao.runtime.file_links import link_or_copy
 from dao.store.source import Source
@@ -66,9 +66,10 @@ async def judge_gradients(
     `opens_all`: jurors of a case must agree on whether it can be had. Missing where the chain's node hides the result, AppError
     where the app cannot be run here: neither says anything of the result.
     """
-    posted = await read_posted(chain, (task, round_id), chain.final(), everyone=False)
+    place = task, round_id
+    posted = await read_posted(chain, place, chain.final(), everyone=False)
     try:
-        stated = await _read_stated(posted, source, scratch)
+        stated = await _read_stated(chain.domain, place, posted, source, scratch)
         if stated is None:
             return GradientJudgement(is_wrong=False, words="there is no valid update, and no gradient")
         if opens_all:  # all that is missing comes first
@@ -79,6 +80,8 @@ async def judge_gradients(
         return GradientJudgement(is_wrong=True, words=str(error), is_missing=True)
     except (DecodeError, RuleError) as error:
         return GradientJudgement(is_wrong=True, words=str(error))
+    except ArithmeticError as error:  # a manifest may state what no leaf holds
+        return GradientJudgement(is_wrong=True, words=f"a number stated is out of range: {error}")
     words = ", ".join(f"{NAMES[gate]} {distance:.1e}" for gate, distance in distances.items())
     is_wrong = any(distance > GRADIENT_TOLERANCE for distance in distances.values())
     return GradientJudgement(
@@ -109,11 +112,13 @@ async def _open(stated: _Stated, *, gate: bool) -> Gradient:
     return gradient
 
 
-async def _read_stated(posted: PostedRound, source: Source, scratch: Path) -> _Stated | None:
+async def _read_stated(
+    domain: Domain, place: Place, posted: PostedRound, source: Source, scratch: Path
+) -> _Stated | None:
     """Read what a result binds; None where it has no gradients. RuleError where its manifest is not what it binds."""
     result, rules = posted.result, posted.rules
     manifest = await read_manifest(source, result.manifest_digest)
-    _require_stated(posted, manifest)
+    _require_stated(domain, place, posted, manifest)
     if not result.inputs:
         return None
     content, shard = RoundContent(manifest, None, rules.codec, source, scratch), manifest.shard
@@ -145,14 +150,8 @@ async def _hold(source: Source, what: str, content: Cid, scratch: Path) -> Path:
     return held
 
 
-def _require_stated(posted: PostedRound, manifest: Manifest) -> None:
-    """Raise RuleError where a manifest states other roots or models than the result."""
-    base = posted.parent.model_digest if posted.parent else posted.rules.base_model
-    stated = (
-        (compute_statement_hash(compute_statement(manifest)), posted.result.statement, "roots"),
-        (manifest.model.digest, posted.result.model_digest, "new model"),
-        (manifest.base_model.digest, base, "base model"),
-    )
-    for said, true, what in stated:
-        if said != true:
-            raise RuleError(f"round {manifest.round}: its manifest has another {what} than the result")
+def _require_stated(domain: Domain, place: Place, posted: PostedRound, manifest: Manifest) -> None:
+    """Raise RuleError where a manifest states other roots than the result, or is of another round."""
+    if compute_statement_hash(compute_statement(manifest)) != posted.result.statement:
+        raise RuleError(f"round {place[1]}: its manifest has other roots than the result")
+    require_named(domain, place, posted, manifest)

@@ -113,6 +113,9 @@ class Reader:
     async def read_state(self, _: object) -> SimpleNamespace:
         return self._state
 
+    async def wait_leaving(self, *_: object) -> SimpleNamespace:
+        return self._state
+
     async def read_rules_of(self, _: object) -> SimpleNamespace:
         return SimpleNamespace(quorum=2)
 
@@ -125,6 +128,21 @@ async def test_take_part__round_ends_without_a_result__its_update_is_unpinned(
     deps = SimpleNamespace(reader=Reader(phase), journal=node.journal, outcomes=node.outcomes)
     await Supernode(TASK, cast("Any", deps)).take_part(ROUND)
     await asyncio.gather(*node.outcomes._releasing)
+    assert node.journal.note_of(TASK, ROUND).step is Step.ENDED
+    assert await node.held(cid) == (False, False)
+
+
+async def test_conclude__round_is_aborted_meanwhile__its_update_is_unpinned(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a reorg took the result back, and none was posted again."""
+    cid = await node.signs(ROUND, b"update")
+    node.journal.reach(TASK, ROUND, Step.REVEALED)
+    entry = node.journal.commit_of(TASK, ROUND, ROOT)
+    assert entry is not None
+    monkeypatch.setattr(node.outcomes, "_reader", Reader(Phase.ABORTED))
+    node.outcomes.conclude(ROUND, entry)
+    await node.outcomes._running[ROUND]
     assert node.journal.note_of(TASK, ROUND).step is Step.ENDED
     assert await node.held(cid) == (False, False)
 

@@ -1,0 +1,198 @@
+"""A manifest that does not go with its result: what the result binds is demanded, and jurors find it wrong for that alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dao.audit.answering import build_answer
+from dao.audit.gradients import judge_gradients
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.demanding import decode_leaf_place, list_open_demands
+from dao.chain.disputes import Disputes
+from dao.chain.event_types import Event
+from dao.chain.events import Demanded
+from dao.chain.final_reader import FinalReader
+from dao.chain.sender import Sender
+from dao.chain.vote_events import GradientAccused
+from dao.core.commits import Reveal, SignedCommit
+from dao.core.formats.manifest import Node, dump_manifest
+from dao.core.types import Digest, Phase, Result, RoundId, Status
+from dao.store.cid import cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from node.journal import CommitEntry, Step, SupernodeJournal
+from node.outcomes import Outcomes
+from node.self_defence import SelfDefence
+from tests.audit.cheats import node_of
+from tests.audit.stage import TAMPERED, Stage
+from tests.audit.test_round_auditor import auditor_of, found
+from tests.support import mining
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+ROUND = RoundId(TAMPERED)
+Posted = tuple[Result, bytes]
+
+
+def of_another_round(stage: Stage) -> Posted:
+    other = replace(stage.manifest, round=RoundId(9))
+    return stage.stated(other), dump_manifest(other)
+
+
+def malformed(stage: Stage) -> Posted:
+    content = b'{"format":"manifest/1"}'
+    return replace(stage.honest, manifest_digest=cid_of_bytes(content).digest), content
+
+
+def of_other_roots(stage: Stage) -> Posted:
+    honest = dump_manifest(stage.manifest)
+    return replace(stage.stated(stage.manifest), statement=Digest(b"s" * 32)), honest
+
+
+def of_what_no_leaf_holds(stage: Stage) -> Posted:
+    content = dump_manifest(replace(stage.manifest, gradient_along=1 << 300))
+    return replace(stage.honest, manifest_digest=cid_of_bytes(content).digest), content
+
+
+UNUSABLE: list[Callable[[Stage], Posted]] = [
+    of_another_round,
+    malformed,
+    of_other_roots,
+    of_what_no_leaf_holds,
+]
+
+
+@dataclass
+class Site:
+    """The part of a node's daemon that looks at results."""
+
+    chain: Chain
+    sender: Sender
+    store: LayeredStore
+    journal: SupernodeJournal
+    outcomes: Outcomes
+    stage: Stage
+    row: Node
+
+    def concludes(self) -> asyncio.Task[None]:
+        """Begin to conclude the round, as after its reveal."""
+        task, row = self.stage.world.task, self.row
+        assert row.cid is not None and row.body_root is not None and row.salt is not None  # noqa: PT018
+        opening = self.stage.manifest.opening
+        self.journal.see(task, ROUND, 1)
+        reveal = Reveal(row.cid, row.body_root, row.salt)
+        self.journal.sign(task, ROUND, opening, reveal, lambda _: row.signature)
+        commit = SignedCommit(task, ROUND, opening, row.node, row.commitment, row.signature)
+        self.journal.reach(task, ROUND, Step.REVEALED)
+        self.outcomes.conclude(ROUND, CommitEntry(commit, reveal))
+        return self.outcomes._running[ROUND]
+
+    async def sees(self, kind: type[Event]) -> Any:
+        """Wait for the first event of a kind."""
+        while not (events := await self.chain.past(kind, task=self.stage.world.task)):
+            await self.chain.changed(1)
+        return events[0]
+
+    async def lets_demand_pass(self) -> None:
+        """Answer no demand until its deadline is over."""
+        demanded = await self.sees(Demanded)
+        self.stage.world.skip(demanded.deadline - self.chain.head().timestamp)
+
+    async def phase(self) -> Phase:
+        return (await Coordinator(self.chain).round_of(self.stage.world.task, ROUND, self.chain.head())).phase
+
+
+@asynccontextmanager
+async def site(stage: Stage, posted: Posted, home: Path) -> AsyncIterator[Site]:
+    """A node of the round, once this result and manifest are posted."""
+    world, row = stage.world, node_of(stage.manifest, Status.OK)
+    signer = next(node.signer for node in world.nodes if node.signer.address == row.node)
+    world.network.anvil.fund(signer.address, 10**19)  # type: ignore[arg-type]
+    async with (
+        asyncio.timeout(100),
+        stage.posted(*posted),
+        world.network.chain() as chain,
+        mining(world.network.anvil),
+        world.network.sender(chain, signer) as sender,
+    ):
+        store = LayeredStore(DiskStore(home / "content"), [DiskStore(stage.folder)], attempts=1)
+        journal = SupernodeJournal(home / "journal.db", chain.domain, signer.address)
+        defence = SelfDefence(chain, sender, store, world.task, signer.address, proves=True)
+        models = cast("Any", SimpleNamespace(begin=lambda *_: None))
+        reader = FinalReader(chain, world.task)
+        outcomes = Outcomes(*(world.task, signer.address, reader, journal, store, models, 1 << 30, defence))
+        yield Site(chain, sender, store, journal, outcomes, stage, row)
+        await outcomes.close()
+        journal.close()
+
+
+@pytest.mark.parametrize("post", UNUSABLE, ids=lambda post: post.__name__)
+async def test_conclude__manifest_is_unusable__row_is_demanded_and_the_round_void(
+    stage: Stage, post: Callable[[Stage], Posted], tmp_path: Path
+) -> None:
+    async with site(stage, post(stage), tmp_path) as node:
+        concluding = node.concludes()
+        await node.lets_demand_pass()
+        await concluding
+        assert await node.phase() is Phase.VOID
+        note = node.journal.note_of(stage.world.task, ROUND)
+        assert note.step is Step.ENDED
+        assert "was demanded on chain, and nobody showed it: the round is void" in note.reason
+        assert "status" not in note.facts
+
+
+async def test_conclude__unusable_and_each_demand_is_answered__jurors_are_asked(
+    stage: Stage, tmp_path: Path
+) -> None:
+    task = stage.world.task
+    async with site(stage, of_another_round(stage), tmp_path) as node:
+        concluding = node.concludes()
+        await node.sees(Demanded)
+        (demanded,) = await list_open_demands(node.chain, task)
+        place = decode_leaf_place(demanded.place)
+        answer = await build_answer(node.chain, node.store, task, ROUND, place, tmp_path)
+        stated = answer.result, answer.statement, answer.content
+        async with stage.world.network.sender(node.chain, stage.world.members[0].operator) as other:
+            stage.world.network.anvil.fund(other.address, 10**19)  # type: ignore[arg-type]
+            await other.send(Disputes(node.chain).answer(task, ROUND, demanded.place, *stated))
+        accused = await node.sees(GradientAccused)
+        await concluding
+        assert accused.accuser == node.row.node
+        note = node.journal.note_of(task, ROUND)
+        assert note.step is Step.REVEALED  # a later process asks again
+        assert "its manifest is of another one (manifest.round: stated 9, the chain says 2)" in note.reason
+        assert "was demanded on chain, and shown there" in note.reason
+        assert "accused on chain, where jurors vote until" in note.reason
+
+
+@pytest.mark.parametrize("post", UNUSABLE, ids=lambda post: post.__name__)
+async def test_audit__manifest_is_unusable__demanded_by_who_takes_no_part_too(
+    stage: Stage, post: Callable[[Stage], Posted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, content = post(stage)
+    monkeypatch.setattr(stage, "stated", lambda _: result)
+    monkeypatch.setattr("tests.audit.test_round_auditor.dump_manifest", lambda _: content)
+    async with auditor_of(stage, stage.manifest, tmp_path) as (auditor, journal), asyncio.timeout(100):
+        looking = asyncio.create_task(auditor.look(ROUND, auditor.reader.reorgs))
+        while not (demands := await list_open_demands(auditor.chain, stage.world.task)):
+            assert not looking.done(), found(stage, journal)
+            await auditor.chain.changed(1)
+        stage.world.skip(demands[0].deadline - auditor.chain.head().timestamp)
+        await looking
+        assert "nobody showed it: the round is void" in found(stage, journal)
+
+
+@pytest.mark.parametrize("post", UNUSABLE, ids=lambda post: post.__name__)
+async def test_judge_gradients__manifest_is_unusable__is_wrong(
+    stage: Stage, post: Callable[[Stage], Posted], tmp_path: Path
+) -> None:
+    async with site(stage, post(stage), tmp_path) as node:
+        place = node.chain, node.store, stage.world.task, ROUND, stage.world.evaluator, tmp_path
+        judgement = await judge_gradients(*place, opens_all=False)
+        assert (judgement.is_wrong, judgement.is_missing) == (True, False)
