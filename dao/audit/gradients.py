@@ -1,6 +1,7 @@
 """Judges the two gradients of a result, which no prover can: computes both again with the app, and compares."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,8 @@ async def judge_gradients(
 ) -> GradientJudgement:
     """Compute the gradients of a posted result again, on its shard, at its base model and along its step.
 
-    A gradient that is computed to the very bytes that the result binds is right, wherever it is published, and opened only if
-    `opens_all`: jurors of a case must agree on whether it can be had. Missing where the chain's node hides the result, AppError
+    A gradient that is computed to the very bytes that the result binds is right, unless other bytes are published for it; that it cannot
+    be had counts only if `opens_all`: jurors of a case must agree on it. Missing where the chain's node hides the result, AppError
     where the app cannot be run here: neither says anything of the result.
     """
     place = task, round_id
@@ -97,6 +98,8 @@ async def _measure(stated: _Stated, evaluator: GradientClient, scratch: Path, *,
     write = tensor_files.write_gradient
     computed = await asyncio.to_thread(write, evaluated.path, stated.layout, scratch / "computed")
     if await asyncio.to_thread(compute_body_root, computed.body, stated.depth) == stated.roots[gate]:
+        with suppress(ContentError, Missing):  # what is published is what proofs are made of
+            await _open(stated, gate=gate)
         return 0.0
     published = await _open(stated, gate=gate)
     return await asyncio.to_thread(compute_distance, published, computed, tensor_files.each)

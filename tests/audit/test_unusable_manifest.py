@@ -188,6 +188,22 @@ async def test_audit__manifest_is_unusable__demanded_by_who_takes_no_part_too(
         assert "nobody showed it: the round is void" in found(stage, journal)
 
 
+@pytest.mark.parametrize("which", ["gate_gradient", "gradient"])
+@pytest.mark.parametrize("opens_all", [True, False])
+async def test_judge_gradients__other_bytes_are_published_than_the_result_binds__is_wrong(
+    stage: Stage, which: str, opens_all: bool, tmp_path: Path
+) -> None:
+    content = await stage.content(getattr(stage.manifest, which))
+    content[-1] += 1
+    changes: dict[str, Any] = {which: await stage.put(content)}
+    manifest = replace(stage.manifest, **changes)
+    async with site(stage, (stage.stated(manifest), dump_manifest(manifest)), tmp_path) as node:
+        place = node.chain, node.store, stage.world.task, ROUND, stage.world.evaluator, tmp_path
+        judgement = await judge_gradients(*place, opens_all=opens_all)
+        assert (judgement.is_wrong, judgement.is_missing) == (True, False)
+        assert "the content that is published has another root than the result states" in judgement.words
+
+
 @pytest.mark.parametrize("post", UNUSABLE, ids=lambda post: post.__name__)
 async def test_judge_gradients__manifest_is_unusable__is_wrong(
     stage: Stage, post: Callable[[Stage], Posted], tmp_path: Path
