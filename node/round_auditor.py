@@ -7,8 +7,7 @@ by signatures that it shows to nobody.
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -63,6 +62,8 @@ class RoundAuditor:
     evaluator_of: EvaluatorOf
     home: Path
     share: float
+    # what was audited of rounds that the journal does not know, as it does of others
+    _unseen: dict[RoundId, str] = field(default_factory=dict, init=False, repr=False)
 
     async def run(self) -> None:
         """Audit round after round, until cancelled; those of late again where blocks are gone that may have voided them."""
@@ -81,10 +82,15 @@ class RoundAuditor:
             return
         said, may_stand = await self.check(round_id, state)
         _log.info("audited", task=self.task, round=round_id, found=said)
-        with suppress(RuleError):  # a round that this node has not seen open
+        audited = hex_of(state.result_hash) if may_stand else ""
+        try:
             step = self.journal.note_of(self.task, round_id).step
-            facts = {AUDIT: said, AUDITED: hex_of(state.result_hash) if may_stand else ""}
-            self.journal.reach(self.task, round_id, step, facts=facts)
+        except RuleError:  # a round that this node has not seen open
+            for old in [one for one in self._unseen if one <= round_id - MOST_BEHIND]:
+                del self._unseen[old]
+            self._unseen[round_id] = audited
+        else:
+            self.journal.reach(self.task, round_id, step, facts={AUDIT: said, AUDITED: audited})
 
     def is_drawn(self, state: RoundState) -> bool:
         """Whether this node audits a round: the same after a restart, and foreseen by nobody else."""
@@ -142,9 +148,10 @@ class RoundAuditor:
 
     def _is_audited(self, round_id: RoundId, state: RoundState) -> bool:
         try:
-            return self.journal.note_of(self.task, round_id).facts.get(AUDITED) == hex_of(state.result_hash)
+            audited = self.journal.note_of(self.task, round_id).facts.get(AUDITED)
         except RuleError:
-            return False
+            audited = self._unseen.get(round_id)
+        return audited == hex_of(state.result_hash)
 
 
 def _describe(checks: Sequence[Check]) -> str:
