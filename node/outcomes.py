@@ -21,9 +21,12 @@ from node.model_keeper import ModelKeeper
 from node.self_defence import NOTHING, SelfDefence
 from node.submission import TWICE
 
-PATIENCE = 600.0  # seconds to get a manifest
+PATIENCE, PATIENCE_PART = (
+    600.0,
+    0.25,
+)  # seconds to get a manifest, and that part of the window for challenges, at most
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
-HIDDEN = f"the round's manifest could not be had within {PATIENCE:.0f} s"
+HIDDEN = "the round's manifest could not be had within {:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
 OVER = (Phase.ABORTED, Phase.VOID)  # phases of a round that comes to nothing
 MAY_STAND = (Phase.CLOSED, Phase.POSTED, Phase.FROZEN)  # phases in which a result may be in force, or come
@@ -101,11 +104,14 @@ class Outcomes:
             state = await self._reader.wait_leaving(round_id, UNSETTLED)  # where its result was taken back
             if state.phase is Phase.ABORTED:
                 raise NotFound(reasons.NO_RESULT)
+            rules = await self._reader.read_rules_of(round_id)
+            patience = min(PATIENCE, PATIENCE_PART * rules.challenge_period)  # a demand may come too late
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(patience):
                     result_hash, manifest = await self._read_manifest(round_id)
             except TimeoutError:
-                raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
+                hidden = HIDDEN.format(patience)
+                raise NotFound(f"{hidden}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
             is_in = row is not None and row.commitment == entry.commit.commitment
             if row is not None and is_in:
@@ -126,7 +132,7 @@ class Outcomes:
             await self._release()
         except UnusableManifest as error:
             await self._give_up(round_id, await self._defence.contest(round_id, str(error)))
-        except DaoError as error:
+        except (DaoError, OSError) as error:
             await self._give_up(round_id, str(error))
 
     async def _give_up(self, round_id: RoundId, reason: str) -> None:

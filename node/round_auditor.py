@@ -112,7 +112,7 @@ class RoundAuditor:
             return f"not audited: it took longer than {limit:.0f} s", True
         except UnusableManifest as error:
             proof, unusable = None, str(error)
-        except DaoError as error:
+        except (DaoError, OSError) as error:
             return f"not audited: {error}", True
         # not within the limit: what is announced is shown, too
         if unusable:

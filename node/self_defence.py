@@ -70,7 +70,7 @@ class SelfDefence:
             )
         except UnusableManifest:
             raise
-        except DaoError as error:
+        except (DaoError, OSError) as error:
             return f"could not be checked: {error}"
         if proof is None:
             return NOTHING

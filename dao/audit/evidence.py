@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from dao.store.source import MAX_CONTENT, Source
 HIDDEN = (
     "the node of the chain does not show {} as the contracts have it; use another, or check deployment.block"
 )
+TRIES = 3  # to read a content that a store drops
 PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
 
 
@@ -178,5 +180,8 @@ async def fetch(source: Source, what: str, content: Cid | Digest, limit: int | N
 
 async def read_manifest(source: Source, digest: Digest) -> Manifest:
     """Fetch and read a manifest by the digest on chain; Missing when it cannot be had, DecodeError when malformed."""
-    path = await fetch(source, "manifest", digest, MAX_MANIFEST)
-    return parse_manifest(await asyncio.to_thread(path.read_bytes))
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):  # dropped in this very moment
+            path = await fetch(source, "manifest", digest, MAX_MANIFEST)
+            return parse_manifest(await asyncio.to_thread(path.read_bytes))
+    raise Missing("manifest: the store drops it again and again")

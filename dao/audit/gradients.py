@@ -17,7 +17,7 @@ from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_distance
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
-from dao.core.formats.layout import Layout
+from dao.core.formats.layout import Layout, compute_model_size
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import compute_statement, compute_statement_hash
 from dao.core.types import Digest, Domain, RoundId, TaskId
@@ -127,24 +127,25 @@ async def _read_stated(
     content, shard = RoundContent(manifest, None, rules.codec, source, scratch), manifest.shard
     if not shard.is_under(rules.validation_root):
         raise RuleError(f"shard {shard.index}: it is not under the task's validation root")
+    layout = (await content.open_base()).layout
     return _Stated(
         content,
         {True: manifest.roots.gate, False: manifest.roots.gradient},
         rules.body_depth,
-        (await content.open_base()).layout,
+        layout,
         await _hold(source, "base model", manifest.base_model, scratch),
-        await _hold(source, "model", manifest.model, scratch),
+        await _hold(source, "model", manifest.model, scratch, compute_model_size(layout)),
         await _hold(source, f"shard {shard.index}", shard.cid, scratch),
     )
 
 
-async def _hold(source: Source, what: str, content: Cid, scratch: Path) -> Path:
+async def _hold(source: Source, what: str, content: Cid, scratch: Path, limit: int | None = None) -> Path:
     """Fetch a content, and have it in a folder of one's own, for a store drops the models of earlier rounds."""
     held = scratch / content.digest.hex()
     for tries_left in reversed(range(TRIES)):
         try:
             if not held.exists():
-                await asyncio.to_thread(link_or_copy, await fetch(source, what, content), held)
+                await asyncio.to_thread(link_or_copy, await fetch(source, what, content, limit), held)
         except FileNotFoundError:  # dropped in this very moment
             if not tries_left:
                 raise Missing(f"{what}: the store drops it again and again") from None

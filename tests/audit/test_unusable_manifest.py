@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 
+from dao.audit.accusing import find_proof
 from dao.audit.answering import build_answer
+from dao.audit.evidence import PROVABLE, read_manifest
+from dao.audit.findings import Missing
 from dao.audit.gradients import judge_gradients
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
@@ -22,11 +26,13 @@ from dao.chain.final_reader import FinalReader
 from dao.chain.sender import Sender
 from dao.chain.vote_events import GradientAccused
 from dao.core.commits import Reveal, SignedCommit
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Node, dump_manifest
 from dao.core.types import Digest, Phase, Result, RoundId, Status
-from dao.store.cid import cid_of_bytes
+from dao.store.cid import cid_of_bytes, digest_of_content
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from dao.store.source import MAX_CONTENT
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.outcomes import Outcomes
 from node.self_defence import SelfDefence
@@ -212,3 +218,59 @@ async def test_judge_gradients__manifest_is_unusable__is_wrong(
         place = node.chain, node.store, stage.world.task, ROUND, stage.world.evaluator, tmp_path
         judgement = await judge_gradients(*place, opens_all=False)
         assert (judgement.is_wrong, judgement.is_missing) == (True, False)
+
+
+async def test_conclude__manifest_is_kept_from_all_in_a_short_window__demanded_while_that_is_possible(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the window is short, ten minutes would be more than it has for a demand."""
+    result = replace(stage.honest, manifest_digest=Digest(b"m" * 32))
+    async with site(stage, (result, b"hidden"), tmp_path) as node:
+        rules = replace(await FinalReader(node.chain, stage.world.task).read_rules(), challenge_period=4)
+        monkeypatch.setattr(FinalReader, "read_rules_of", AsyncMock(return_value=rules))
+        concluding = node.concludes()
+        await node.lets_demand_pass()
+        await concluding
+        assert await node.phase() is Phase.VOID
+        reason = node.journal.note_of(stage.world.task, ROUND).reason
+        assert "could not be had within 1 s; its rows:" in reason
+
+
+async def test_read_manifest__dropped_in_the_moment_that_it_is_read__fetched_again(
+    stage: Stage, tmp_path: Path
+) -> None:
+    digest = (await stage.put(dump_manifest(stage.manifest))).digest
+    fetched: list[object] = []
+
+    class Dropping(DiskStore):
+        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+            fetched.append(content)
+            path = await super().get(content, max_bytes)
+            return path if len(fetched) == drops + 1 else tmp_path / "gone"
+
+    for drops in (0, 2):
+        fetched.clear()
+        assert await read_manifest(Dropping(stage.folder), digest) == stage.manifest
+        assert len(fetched) == drops + 1
+    drops = 9
+    with pytest.raises(Missing, match="drops it again and again"):
+        await read_manifest(Dropping(stage.folder), digest)
+
+
+async def test_judge_gradients__model_of_any_size_is_named__no_more_is_fetched_than_a_model_has(
+    stage: Stage, tmp_path: Path
+) -> None:
+    allowed: dict[Digest, int] = {}
+
+    class Noting(DiskStore):
+        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+            allowed[digest_of_content(content)] = max_bytes
+            return await super().get(content, max_bytes)
+
+    async with site(stage, (stage.stated(stage.manifest), dump_manifest(stage.manifest)), tmp_path) as node:
+        place = node.chain, Noting(stage.folder), stage.world.task, ROUND, stage.world.evaluator, tmp_path
+        judgement = await judge_gradients(*place, opens_all=True)
+        assert not judgement.is_wrong, judgement.words
+        found = await find_proof(node.chain, Noting(stage.folder), stage.world.task, ROUND)
+        assert found is None
+    assert allowed[stage.manifest.model.digest] == PROVABLE

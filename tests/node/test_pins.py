@@ -117,7 +117,7 @@ class Reader:
         return self._state
 
     async def read_rules_of(self, _: object) -> SimpleNamespace:
-        return SimpleNamespace(quorum=2)
+        return SimpleNamespace(quorum=2, challenge_period=3600)
 
 
 @pytest.mark.parametrize("phase", [Phase.ABORTED, Phase.VOID])
