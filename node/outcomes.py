@@ -28,7 +28,7 @@ PATIENCE, PATIENCE_PART = (
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
 HIDDEN = "the round's manifest could not be had within {:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
-OVER = (Phase.ABORTED, Phase.VOID)  # phases of a round that comes to nothing
+OVER = (Phase.ABORTED, Phase.VOID, Phase.FINALIZED)  # phases in which nothing can be proven any more
 MAY_STAND = (Phase.CLOSED, Phase.POSTED, Phase.FROZEN)  # phases in which a result may be in force, or come
 RIGHT = "right_result"  # a round's fact: the hash of its result, where nothing of it was found wrong
 RECENT = 8  # rounds back that are concluded again
@@ -136,7 +136,10 @@ class Outcomes:
             await self._give_up(round_id, str(error))
 
     async def _give_up(self, round_id: RoundId, reason: str) -> None:
-        """Journal why a round has no outcome; it ends so where the chain has ended it, else a later process asks again."""
+        """Journal why a round has no outcome; it ends so where the chain has ended it, else a later process asks again.
+
+        Else the updates of rounds whose manifest nobody gives would stay pinned for ever.
+        """
         self._log.error("no outcome", round=round_id, error=reason)
         is_over = (await self._reader.read_state(round_id)).phase in OVER
         step = Step.ENDED if is_over else self._journal.note_of(self._task, round_id).step
