@@ -88,17 +88,15 @@ class SelfDefence:
         return row.commitment != commit.commitment and signer == self.node
 
     async def contest(self, round_id: RoundId, problem: str) -> str:
-        """Demand what a result with an unusable manifest binds; where that is shown, have jurors vote. Say what came of it.
+        """Demand what a result with an unusable manifest binds; where that does not end it, have jurors vote. Say what came of it.
 
-        A Superlink may answer any demand, and the result could still not be checked: jurors find it wrong for its manifest alone.
+        A Superlink may answer any demand, or have so many made that there is room for no other, and the result could still not be
+        checked: jurors find it wrong for its manifest alone.
         """
         _log.error("the manifest is unusable", task=self.task, round=round_id, what=problem)
-        said, is_shown = await self._demand(round_id)
-        return (
-            f"{problem}; {said}; {await self.accuse_gradients(round_id)}"
-            if is_shown
-            else f"{problem}; {said}"
-        )
+        said, may_stand = await self._demand(round_id)
+        accused = f"; {await self.accuse_gradients(round_id)}" if may_stand else ""
+        return f"{problem}; {said}{accused}"
 
     async def demand(self, round_id: RoundId) -> str:
         """Demand this node's row of a result whose content nobody gives, see what comes of it, and say so.
@@ -108,7 +106,7 @@ class SelfDefence:
         return (await self._demand(round_id))[0]
 
     async def _demand(self, round_id: RoundId) -> tuple[str, bool]:
-        """Demand a row; return what came of it in words, and whether the row is shown."""
+        """Demand a row; return what came of it in words, and whether the result may stand all the same."""
         reader, at = RoundReader(self.chain, self.task), self.chain.final()
         try:
             members = await reader.owners_of((await reader.events_of(round_id, at)).opened)
@@ -117,7 +115,7 @@ class SelfDefence:
             place = LeafPlace(DemandTree.ROWS, 0, max(index, 0))
             if not self.proves:
                 command = f"dao challenge {self.task} {round_id} --demand {place}"
-                return UNASKED.format(f"`prove = false` in its settings; {command}"), False
+                return UNASKED.format(f"`prove = false` in its settings; {command}"), True
             await self._send_demand(round_id, place)
             while (demand := await read_demand(self.chain, self.task, round_id, place)).is_open:
                 if self.chain.final().timestamp >= demand.deadline:
@@ -129,7 +127,7 @@ class SelfDefence:
             ).phase not in STANDING:
                 return FALLEN.format(place), False
         except DaoError as error:
-            return UNASKED.format(error), False
+            return UNASKED.format(error), True
         return SHOWN.format(place), True
 
     async def _send_demand(self, round_id: RoundId, place: LeafPlace) -> None:

@@ -29,6 +29,7 @@ from dao.core.commits import Reveal, SignedCommit
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Node, dump_manifest
 from dao.core.types import Digest, Phase, Result, RoundId, Status
+from dao.errors import Reverted
 from dao.store.cid import cid_of_bytes, digest_of_content
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
@@ -175,6 +176,22 @@ async def test_conclude__unusable_and_each_demand_is_answered__jurors_are_asked(
         assert "its manifest is of another one (manifest.round: stated 9, the chain says 2)" in note.reason
         assert "was demanded on chain, and shown there" in note.reason
         assert "accused on chain, where jurors vote until" in note.reason
+
+
+async def test_conclude__unusable_and_nothing_can_be_demanded__jurors_are_asked(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where others, who may be the Superlink's own, have made so many demands that there is room for none."""
+    full = Reverted("demand: TooManyDemands", "TooManyDemands", ())
+    monkeypatch.setattr("node.self_defence.demand_leaf", AsyncMock(side_effect=full))
+    async with site(stage, malformed(stage), tmp_path) as node:
+        concluding = node.concludes()
+        accused = await node.sees(GradientAccused)
+        await concluding
+        assert accused.accuser == node.row.node
+        reason = node.journal.note_of(stage.world.task, ROUND).reason
+        assert "its content was not demanded on chain: demand: TooManyDemands" in reason
+        assert "accused on chain, where jurors vote until" in reason
 
 
 @pytest.mark.parametrize("post", UNUSABLE, ids=lambda post: post.__name__)
