@@ -229,8 +229,7 @@ def vote(court: Court, name: str, honest: RoundTrees, nodes: int) -> dict[str, A
         sent.append(court.send(juror, "GradientVote", "commitVote", TASK, ROUND, commitment))
     court.anvil.request("evm_increaseTime", WINDOW // 8)
     sent += [court.send(juror, "GradientVote", "revealVote", TASK, ROUND, True, salt) for juror in jurors]
-    stated = astuple(trees.result), astuple(trees.statement)
-    sent.append(court.send(ACCUSER, "GradientVote", "judge", TASK, ROUND, *stated))
+    sent.append(court.send(ACCUSER, "GradientVote", "judge", TASK, ROUND))
     return make_row(name, "vote", sent, 0.0, convicted=is_void(court))
 
 

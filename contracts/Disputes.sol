@@ -83,8 +83,12 @@ contract Disputes is IDisputes, Demands, Equivocations, Absences, Ownable {
         bytes calldata proof
     ) external {
         _requireAnnounced(keccak256(abi.encode(prover, claim, task, round, proof)));
-        if (!isProver(prover, _requireStated(task, round, result, statement)))
-            revert NotProver(prover, task, round);
+        // a prover that calls by itself answers for the case; that the round stands, the strike asks for
+        uint256 openedAt =
+            msg.sender == prover
+                ? coordinator.roundOf(task, round).openedAt
+                : _requireStated(task, round, result, statement);
+        if (!isProver(prover, openedAt)) revert NotProver(prover, task, round);
         IProver(prover).check(IProver.Case(task, round, result, statement), claim, proof);
 
         _punish(prover, claim, task, round, msg.sender);
@@ -113,35 +117,37 @@ contract Disputes is IDisputes, Demands, Equivocations, Absences, Ownable {
         (address superlink, uint256 slashed, uint256 paid) = _computePenalty(task, round);
         emit Convicted(task, round, prover, claim, accuser, slashed, paid);
         coordinator.strike(task, round);
-        _take(superlink, task, slashed, paid, accuser);
+        _take(superlink, task, slashed, paid, slashed / ESCROW_PART, accuser);
     }
 
-    /// @dev Slashes stake: a part goes to the accuser, a part into the task's escrow, and the rest is burned. Whoever has withdrawn
+    /// @dev Slashes stake: `paid` goes to the accuser, `funds` into the task's escrow, and the rest is burned. Whoever has withdrawn
     /// all has nothing left to lose.
     function _take(
         address operator,
         uint64 task,
         uint256 slashed,
         uint256 paid,
+        uint256 funds,
         address accuser
     ) internal override {
         if (slashed == 0) return;
-        uint256 funds = slashed / ESCROW_PART;
         // slither-disable-next-line unused-return (no more and no less than asked for, of stake that is there)
         registry.slash(operator, slashed, address(this), paid + funds);
         if (funds != 0) distributor.fund(task, funds);
         token.safeTransfer(accuser, paid);
     }
 
-    /// @dev Returns what a Supernode that committed twice loses, and what the accuser gets of it.
+    /// @dev Returns what a Supernode that committed twice loses, what the accuser gets of it, and what the task's escrow does: nothing
+    /// of a task that is closed, whose escrow takes no more.
     function _computeNodePenalty(
         uint64 task,
         uint64 round,
         address node
-    ) internal view override returns (uint256 slashed, uint256 paid) {
+    ) internal view override returns (uint256 slashed, uint256 paid, uint256 funds) {
         ISupernodeRegistry.Supernode memory stake = registry.supernode(node);
         slashed = Math.min(registry.minimumStake(), stake.active + stake.unbonding);
         paid = Math.min(slashed / ACCUSER_PART, coordinator.rulesOfRound(task, round).challengeBond);
+        funds = coordinator.taskOf(task).closed ? 0 : slashed / ESCROW_PART;
     }
 
     /// @dev Returns what the Superlink of a round loses, and what the accuser gets of it.

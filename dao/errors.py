@@ -28,6 +28,7 @@ DaoError
 │   ├── (NotJoined)           the node is no member of the task
 │   ├── (NotApproved)         the owner has not approved the app of a task
 │   ├── (BudgetSpent)         another update would tell more of a site than its owner allows
+│   ├── (UnusableManifest)    a result's manifest is none that goes with it
 │   ├── (RoundLost)           the round ended without the Superlink's result
 │   └── (TaskOver)            no further round of the task can be played
 ├── WireError                 between Supernode and Superlink

@@ -277,7 +277,7 @@ async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit)
     """Send a commit to the chain; a second time changes nothing."""
     call = coordinator.commit(commit.task, commit.round, commit.node, commit.commitment, commit.signature)
     try:
-        await sender.send(call, key=f"commit:{commit.task}:{commit.round}", limit=FORCE_LIMIT)
+        await sender.send(call, key=f"commit:{hex_of(commit.commitment)}", limit=FORCE_LIMIT)
     except Reverted as error:
         if error.error != "AlreadyCommitted":
             raise

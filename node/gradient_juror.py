@@ -14,7 +14,6 @@ from pathlib import Path
 
 import structlog
 
-from dao.audit.evidence import read_manifest
 from dao.audit.gradients import GradientJudgement, judge_gradients
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
@@ -25,7 +24,6 @@ from dao.chain.gradient_votes import GradientCase, GradientVerdict, GradientVote
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.vote_events import GradientAccused
-from dao.core.statement import compute_statement
 from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Timestamp
 from dao.errors import DaoError, Reverted
 from dao.runtime.backoff import pauses
@@ -192,11 +190,7 @@ class GradientJuror:
         """Judge a case, and fine the jurors that owe it."""
         votes, reader, at = GradientVotes(self.chain), RoundReader(self.chain, self.task), self.chain.final()
         events = await reader.events_of(round_id, at)
-        if events.posted is None:
-            return
-        result = events.posted.result
-        statement = compute_statement(await read_manifest(self.source, result.manifest_digest))
-        await self._send(votes.judge(self.task, round_id, result, statement), "judge", round_id)
+        await self._send(votes.judge(self.task, round_id), "judge", round_id)
         case = await votes.case_of(self.task, round_id, self.chain.final())
         _log.warning("case over", task=self.task, round=round_id, verdict=case.verdict.name.lower())
         for juror in await reader.owners_of(events.opened):

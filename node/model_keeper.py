@@ -12,12 +12,12 @@ import structlog
 
 from dao.chain.final_reader import FinalReader
 from dao.content.tensor_files import map_file, open_update, write_moved_model
-from dao.core.constants import CHUNK, MAX_MANIFEST
+from dao.core.constants import CHUNK, MAX_HEADER, MAX_MANIFEST
 from dao.core.engine.backend import get_step_codec
 from dao.core.formats.layout import Layout, compute_model_size, parse_model
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.update import compute_update_size, get_leaf_size
-from dao.core.types import NO_ROUND, Codec, Digest, RoundId, TaskId, hex_of
+from dao.core.types import NO_ROUND, Codec, Digest, RoundId, Rules, TaskId, hex_of
 from dao.errors import DaoError, Mismatch
 from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
@@ -39,6 +39,7 @@ class Route:
 
 
 Find = Callable[[], Awaitable[Route | None]]
+ReadLimit = Callable[[], Awaitable[int]]  # the bytes that a model may have
 
 
 class ModelKeeper:
@@ -68,7 +69,12 @@ class ModelKeeper:
 
     def begin(self, digest: Digest, round_id: RoundId) -> "asyncio.Task[Path]":
         """Begin to get a round's new model, which the chain names."""
-        return self._start(digest, lambda: self._find_route(digest, round_id))
+
+        async def read_limit() -> int:
+            rules = await (self._reader.read_rules_of(round_id) if round_id else self._reader.read_rules())
+            return compute_model_limit(rules)
+
+        return self._start(digest, lambda: self._find_route(digest, round_id), read_limit)
 
     def look_ahead(self, base: Digest, codec: Codec, computed: ComputedModel) -> None:
         """Begin to get what may become a round's new model, at most of its base's size; the chain names it later."""
@@ -77,9 +83,12 @@ class ModelKeeper:
             return Route(base, [computed.step], codec)
 
         self._waiters[base] += 1
-        path = self._store.local.path_of(base)
-        limit = path.stat().st_size if path.exists() else MAX_CONTENT
-        getting = self._start(computed.digest, find, limit)
+
+        async def read_limit() -> int:
+            path = self._store.local.path_of(base)
+            return path.stat().st_size if path.exists() else MAX_CONTENT
+
+        getting = self._start(computed.digest, find, read_limit)
         getting.add_done_callback(lambda task: task.cancelled() or task.exception())
         getting.add_done_callback(lambda _: self._waiters.subtract([base]))
 
@@ -89,7 +98,7 @@ class ModelKeeper:
             task.cancel()
         await asyncio.gather(*self._models.values(), return_exceptions=True)
 
-    def _start(self, digest: Digest, find: Find, max_bytes: int = MAX_CONTENT) -> "asyncio.Task[Path]":
+    def _start(self, digest: Digest, find: Find, read_limit: ReadLimit) -> "asyncio.Task[Path]":
         task = self._models.pop(digest, None)
         if task is None or (
             task.done() and (task.cancelled() or task.exception() or not task.result().exists())
@@ -98,18 +107,19 @@ class ModelKeeper:
             old = spare[: max(0, len(self._models) + 1 - MODELS)]
             for model in old:
                 self._models.pop(model).cancel()
-            task = asyncio.create_task(self._get(digest, old, find, max_bytes))
+            task = asyncio.create_task(self._get(digest, old, find, read_limit))
         self._models[digest] = task
         return task
 
-    async def _get(self, digest: Digest, old: Sequence[Digest], find: Find, max_bytes: int) -> Path:
+    async def _get(self, digest: Digest, old: Sequence[Digest], find: Find, read_limit: ReadLimit) -> Path:
         begun = monotonic()
         for model in old:
             await self._store.local.drop(model)
-        route = None if await self._store.local.has(digest) else await find()
+        is_here = await self._store.local.has(digest)
+        route = None if is_here else await find()
         path = route and await self._follow(route, digest)
         steps = len(route.steps) if route and path else 0
-        path = path or await self._store.get(digest, max_bytes)
+        path = path or await self._store.get(digest, MAX_CONTENT if is_here else await read_limit())
         seconds = round(monotonic() - begun, 3)
         self._log.info("model", digest=hex_of(digest), seconds=seconds, steps=steps)
         return path
@@ -160,6 +170,11 @@ class ModelKeeper:
         for step in route.steps:
             await self._store.local.drop(step)
         return self._store.local.path_of(digest)
+
+
+def compute_model_limit(rules: Rules) -> int:
+    """Return the most bytes that the file of a task's model has, whatever a result names as one."""
+    return 8 + MAX_HEADER + MODEL_LEAF * rules.chunks
 
 
 def count_useful_steps(codec: Codec) -> int:

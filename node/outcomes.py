@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 
+from dao.audit.findings import UnusableManifest
 from dao.chain.final_reader import FinalReader
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats import reasons
@@ -20,10 +21,14 @@ from node.model_keeper import ModelKeeper
 from node.self_defence import NOTHING, SelfDefence
 from node.submission import TWICE
 
-PATIENCE = 600.0  # seconds to get a manifest
+PATIENCE, PATIENCE_PART = (
+    600.0,
+    0.25,
+)  # seconds to get a manifest, and that part of the window for challenges, at most
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
-HIDDEN = f"the round's manifest could not be had within {PATIENCE:.0f} s"
+HIDDEN = "the round's manifest could not be had within {:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
+OVER = (Phase.ABORTED, Phase.VOID, Phase.FINALIZED)  # phases in which nothing can be proven any more
 MAY_STAND = (Phase.CLOSED, Phase.POSTED, Phase.FROZEN)  # phases in which a result may be in force, or come
 RIGHT = "right_result"  # a round's fact: the hash of its result, where nothing of it was found wrong
 RECENT = 8  # rounds back that are concluded again
@@ -99,11 +104,14 @@ class Outcomes:
             state = await self._reader.wait_leaving(round_id, UNSETTLED)  # where its result was taken back
             if state.phase is Phase.ABORTED:
                 raise NotFound(reasons.NO_RESULT)
+            rules = await self._reader.read_rules_of(round_id)
+            patience = min(PATIENCE, PATIENCE_PART * rules.challenge_period)  # a demand may come too late
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(patience):
                     result_hash, manifest = await self._read_manifest(round_id)
             except TimeoutError:
-                raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
+                hidden = HIDDEN.format(patience)
+                raise NotFound(f"{hidden}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
             is_in = row is not None and row.commitment == entry.commit.commitment
             if row is not None and is_in:
@@ -122,12 +130,22 @@ class Outcomes:
                 self._journal.reach(self._task, round_id, Step.ENDED, reason, right)
             await self._drop_older(round_id, entry.reveal.cid)
             await self._release()
-        except DaoError as error:
-            reason = str(error)
-            self._log.error("no outcome", round=round_id, error=reason)
-            self._journal.reach(
-                self._task, round_id, self._journal.note_of(self._task, round_id).step, reason
-            )
+        except UnusableManifest as error:
+            await self._give_up(round_id, await self._defence.contest(round_id, str(error)))
+        except (DaoError, OSError) as error:
+            await self._give_up(round_id, str(error))
+
+    async def _give_up(self, round_id: RoundId, reason: str) -> None:
+        """Journal why a round has no outcome; it ends so where the chain has ended it, else a later process asks again.
+
+        Else the updates of rounds whose manifest nobody gives would stay pinned for ever.
+        """
+        self._log.error("no outcome", round=round_id, error=reason)
+        is_over = (await self._reader.read_state(round_id)).phase in OVER
+        step = Step.ENDED if is_over else self._journal.note_of(self._task, round_id).step
+        self._journal.reach(self._task, round_id, step, reason)
+        if is_over:
+            await self._release()
 
     async def _drop_older(self, round_id: RoundId, update: Cid) -> None:
         """Drop the older one of the newest update and this one, unless they are the same."""
@@ -165,15 +183,13 @@ class Outcomes:
                     self._models.begin(ahead, round_id)
                 content = await self._store.get(result.manifest_digest, MAX_MANIFEST)
                 manifest = parse_manifest(await asyncio.to_thread(content.read_bytes))
-                if (manifest.task, manifest.round) != (self._task, round_id):
-                    raise DecodeError(
-                        f"manifest of task {self._task} round {round_id}: is that of another round"
-                    )
                 return compute_result_hash(result), manifest
             except Reorged:
                 await self._reader.wait_leaving(round_id, UNSETTLED)
                 await asyncio.sleep(pause)
-            except ContentError as error:
+            except DecodeError as error:
+                raise UnusableManifest(f"round {round_id}: its manifest is malformed: {error}") from None
+            except (ContentError, OSError) as error:  # it may be dropped in the moment that it is read
                 self._log.warning("no manifest yet", round=round_id, error=str(error))
                 await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end

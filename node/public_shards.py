@@ -5,7 +5,6 @@ Who trained on them alone would earn what others' data is worth (docs/attacks.md
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -19,7 +18,6 @@ from dao.core.round_machine import draw_shard
 from dao.core.types import Digest, Phase, RoundId, Rules, TaskId
 from dao.errors import DaoError, DecodeError, NotFound, TooLarge
 from dao.runtime.backoff import pauses
-from dao.store.disk import Mark, note_use, read_mark
 from dao.store.layered import LayeredStore
 
 LARGER = 2  # times the largest shard that is known, which the next one may have
@@ -36,7 +34,7 @@ class PublicShards:
         """`max_bytes` of files are had at a time; 0: none."""
         self._reader, self._store, self._max_bytes = reader, store, max_bytes
         self._task, self._log = task, _log.bind(task=task)
-        self._marks: dict[Cid, Mark] = {}  # of files whose content was right
+        self._largest = 0  # bytes of those that were had last
         self._shown: dict[RoundId, Cid | None] = {}  # None: of a round that is over, and has shown none
 
     async def fetch(self, round_id: RoundId, limit: float) -> list[Path]:
@@ -51,20 +49,21 @@ class PublicShards:
         paths: list[Path] = []
         left = self._max_bytes
         cids = await self._find(round_id, end)
-        here = await asyncio.to_thread(self._find_unchanged, cids)
+        here = await asyncio.to_thread(self._store.local.find_unchanged, cids)
+        self._largest = max(here.values(), default=0)
         for cid in cids:
             try:
-                mark = here.get(cid) or await self._get(cid, left, end)
+                size = here.get(cid) or await self._get(cid, left, end)
             except TooLarge:
                 break
             except (DaoError, OSError, TimeoutError) as error:
                 self._warn(error, shard=str(cid))
                 continue
-            self._marks[cid] = mark
-            if mark.bytes > left:
+            self._largest = max(self._largest, size)
+            if size > left:
                 break
             paths.append(self._store.local.path_of(cid))
-            left -= mark.bytes
+            left -= size
         return paths[::-1]
 
     async def look_ahead(self, shard: Digest) -> None:
@@ -72,31 +71,16 @@ class PublicShards:
 
         Once some are here, for by their size the node knows how much it may take at a mere word.
         """
-        known = max((mark.bytes for mark in self._marks.values()), default=0)
-        if known and self._max_bytes:
-            await self._store.get(shard, min(LARGER * known, self._max_bytes))
+        if self._largest and self._max_bytes:
+            await self._store.get(shard, min(LARGER * self._largest, self._max_bytes))
 
-    def _find_unchanged(self, cids: Sequence[Cid]) -> dict[Cid, Mark]:
-        """Return the marks of the files that have not changed since they were had. Blocks.
-
-        A look for each by itself, in a thread of its own, takes longer than many a round.
-        """
-        found = {}
-        for cid in cids:
-            path = self._store.local.path_of(cid)
-            with suppress(OSError):
-                if self._marks.get(cid) == (mark := read_mark(path.stat())):
-                    note_use(path)
-                    found[cid] = mark
-        return found
-
-    async def _get(self, cid: Cid, max_bytes: int, end: float) -> Mark:
-        """Fetch a shard's file and check it; TimeoutError where it is not here, and cannot be had by the time `end`."""
+    async def _get(self, cid: Cid, max_bytes: int, end: float) -> int:
+        """Fetch a shard's file and check it; return its bytes. TimeoutError where it is not here, and cannot be had by the time `end`."""
         if end <= monotonic() and not await self._store.has(cid):
             raise TimeoutError
         async with asyncio.timeout(max(1.0, end - monotonic())):
             path = await self._ask(cid, max_bytes, end)
-        return read_mark(path.stat())
+        return path.stat().st_size
 
     async def _ask(self, content: Cid | Digest, max_bytes: int, end: float) -> Path:
         """Return a content's file, as the store gives it; where a source gave no answer, ask again until the time `end`."""
@@ -113,8 +97,7 @@ class PublicShards:
         """Return the shards that earlier rounds showed, newest first, each once."""
         rounds = [RoundId(number) for number in range(round_id - 1, max(0, round_id - 1 - PUBLIC_ROUNDS), -1)]
         for gone in self._shown.keys() - set(rounds):
-            if (cid := self._shown.pop(gone)) is not None:
-                self._marks.pop(cid, None)
+            del self._shown[gone]
         unread = [number for number in rounds if number not in self._shown]
         reading = [asyncio.create_task(self._read(number, end)) for number in unread]
         try:

@@ -7,8 +7,7 @@ by signatures that it shows to nobody.
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import structlog
 
 from dao.audit import Check, Outcome, audit, exit_code
 from dao.audit.accusing import Proof, find_proof
+from dao.audit.findings import UnusableManifest
 from dao.chain.block_clock import BlockClock
 from dao.chain.client import Chain
 from dao.chain.final_reader import FinalReader
@@ -62,6 +62,8 @@ class RoundAuditor:
     evaluator_of: EvaluatorOf
     home: Path
     share: float
+    # what was audited of rounds that the journal does not know, as it does of others
+    _unseen: dict[RoundId, str] = field(default_factory=dict, init=False, repr=False)
 
     async def run(self) -> None:
         """Audit round after round, until cancelled; those of late again where blocks are gone that may have voided them."""
@@ -80,10 +82,15 @@ class RoundAuditor:
             return
         said, may_stand = await self.check(round_id, state)
         _log.info("audited", task=self.task, round=round_id, found=said)
-        with suppress(RuleError):  # a round that this node has not seen open
+        audited = hex_of(state.result_hash) if may_stand else ""
+        try:
             step = self.journal.note_of(self.task, round_id).step
-            facts = {AUDIT: said, AUDITED: hex_of(state.result_hash) if may_stand else ""}
-            self.journal.reach(self.task, round_id, step, facts=facts)
+        except RuleError:  # a round that this node has not seen open
+            for old in [one for one in self._unseen if one <= round_id - MOST_BEHIND]:
+                del self._unseen[old]
+            self._unseen[round_id] = audited
+        else:
+            self.journal.reach(self.task, round_id, step, facts={AUDIT: said, AUDITED: audited})
 
     def is_drawn(self, state: RoundState) -> bool:
         """Whether this node audits a round: the same after a restart, and foreseen by nobody else."""
@@ -93,6 +100,7 @@ class RoundAuditor:
     async def check(self, round_id: RoundId, state: RoundState) -> tuple[str, bool]:
         """Audit a round and prove what is wrong; return what was found, and whether nothing was done against it."""
         rules = await self.reader.read_rules_of(round_id)
+        unusable = ""
         limit = min(LIMIT, max(0.0, compute_challenge_deadline(rules, state) - self.clock.now()))
         try:
             async with asyncio.timeout(limit):
@@ -102,10 +110,14 @@ class RoundAuditor:
                 proof, why = await self._find_proof(round_id)
         except TimeoutError:
             return f"not audited: it took longer than {limit:.0f} s", True
-        except DaoError as error:
+        except UnusableManifest as error:
+            proof, unusable = None, str(error)
+        except (DaoError, OSError) as error:
             return f"not audited: {error}", True
         # not within the limit: what is announced is shown, too
-        if proof is not None:
+        if unusable:
+            outcome = await self.defence.contest(round_id, unusable)
+        elif proof is not None:
             outcome = await self.defence.prove(round_id, proof)
         elif any(check.outcome is Outcome.FAILED and check.name in GRADIENTS for check in checks):
             outcome = await self.defence.accuse_gradients(round_id)
@@ -126,17 +138,20 @@ class RoundAuditor:
             return [check async for check in making]
 
     async def _find_proof(self, round_id: RoundId) -> tuple[Proof | None, str]:
-        """Return a proof of what is wrong; None, and why there is none."""
+        """Return a proof of what is wrong; None, and why there is none. UnusableManifest where that is the manifest's fault."""
         try:
             return await find_proof(self.chain, self.store, self.task, round_id), UNPROVABLE
+        except UnusableManifest:
+            raise
         except (AuditError, RuleError) as error:
             return None, str(error)
 
     def _is_audited(self, round_id: RoundId, state: RoundState) -> bool:
         try:
-            return self.journal.note_of(self.task, round_id).facts.get(AUDITED) == hex_of(state.result_hash)
+            audited = self.journal.note_of(self.task, round_id).facts.get(AUDITED)
         except RuleError:
-            return False
+            audited = self._unseen.get(round_id)
+        return audited == hex_of(state.result_hash)
 
 
 def _describe(checks: Sequence[Check]) -> str:

@@ -1,13 +1,16 @@
 """Checks what a posted result says of this node, and proves on chain what is wrong: its owner need not look."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from dao.audit.accusing import Proof, find_proof
+from dao.audit.findings import UnusableManifest
 from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
 from dao.chain.convictions import convict_result
 from dao.chain.demanding import demand_leaf, end_demand, read_demand
 from dao.chain.gradient_votes import accuse_gradients
@@ -17,7 +20,7 @@ from dao.chain.signer import recover
 from dao.core.formats.manifest import Node
 from dao.core.formats.reasons import format_tokens
 from dao.core.formats.signed_messages import compute_commit_digest
-from dao.core.types import Address, RoundId, TaskId, hex_of
+from dao.core.types import Address, Phase, RoundId, TaskId, hex_of
 from dao.errors import DaoError, DecodeError, Reverted
 from dao.proofs.leaf_places import DemandTree, LeafPlace
 from dao.proofs.suspicions import Receipt
@@ -33,6 +36,7 @@ UNASKED = "its content was not demanded on chain: {}"
 UNSHOWN = "its {} was demanded on chain, and nobody showed it: the round is void"
 FALLEN = "its {} was demanded on chain, and the round stands no longer"
 SHOWN = "its {} was demanded on chain, and shown there"
+STANDING = (Phase.POSTED, Phase.FROZEN)
 WAIT = 60.0  # seconds without a new block until a demand is looked at again
 _log = structlog.get_logger()
 
@@ -55,6 +59,7 @@ class SelfDefence:
         """Look for what a result has wrong of this node, prove it, and say what was found.
 
         `owner`: as the result has it. `others` are what the Superlink signed for other nodes' updates, which this one handed over.
+        UnusableManifest where nothing can be opened by the result's manifest, or it is of another round.
         """
         subjects = {self.node, *(one.node for one in others)} | ({owner} if owner else set())
         signatures = entry.receipt, entry.revealed
@@ -63,7 +68,9 @@ class SelfDefence:
             proof = await find_proof(
                 self.chain, self.source, self.task, round_id, of=subjects, receipts=[receipt, *others]
             )
-        except DaoError as error:
+        except UnusableManifest:
+            raise
+        except (DaoError, OSError) as error:
             return f"could not be checked: {error}"
         if proof is None:
             return NOTHING
@@ -80,28 +87,58 @@ class SelfDefence:
             return False
         return row.commitment != commit.commitment and signer == self.node
 
+    async def contest(self, round_id: RoundId, problem: str) -> str:
+        """Demand what a result with an unusable manifest binds; where that does not end it, have jurors vote. Say what came of it.
+
+        A Superlink may answer any demand, or have so many made that there is room for no other, and the result could still not be
+        checked: jurors find it wrong for its manifest alone.
+        """
+        _log.error("the manifest is unusable", task=self.task, round=round_id, what=problem)
+        said, may_stand = await self._demand(round_id)
+        accused = f"; {await self.accuse_gradients(round_id)}" if may_stand else ""
+        return f"{problem}; {said}{accused}"
+
     async def demand(self, round_id: RoundId) -> str:
         """Demand this node's row of a result whose content nobody gives, see what comes of it, and say so.
 
         The row is at the node's place among those who might commit, where all of them did; whatever is there, it must be shown.
         """
+        return (await self._demand(round_id))[0]
+
+    async def _demand(self, round_id: RoundId) -> tuple[str, bool]:
+        """Demand a row; return what came of it in words, and whether the result may stand all the same."""
         reader, at = RoundReader(self.chain, self.task), self.chain.final()
         try:
             members = await reader.owners_of((await reader.events_of(round_id, at)).opened)
-            place = LeafPlace(DemandTree.ROWS, 0, sorted(members).index(self.node))
+            # who took no part in the round looks at a row beside its place, as others of them do at theirs
+            index = min(bisect_left(sorted(members), self.node), len(members) - 1)
+            place = LeafPlace(DemandTree.ROWS, 0, max(index, 0))
             if not self.proves:
                 command = f"dao challenge {self.task} {round_id} --demand {place}"
-                return UNASKED.format(f"`prove = false` in its settings; {command}")
-            demanded = await demand_leaf(self.chain, self.sender, self.task, round_id, place)
-            _log.warning("demanded", task=self.task, round=round_id, leaf=str(place))
-            while (await read_demand(self.chain, self.task, round_id, place)).is_open:
-                if self.chain.final().timestamp >= demanded.deadline:
+                return UNASKED.format(f"`prove = false` in its settings; {command}"), True
+            await self._send_demand(round_id, place)
+            while (demand := await read_demand(self.chain, self.task, round_id, place)).is_open:
+                if self.chain.final().timestamp >= demand.deadline:
                     ended = await end_demand(self.chain, self.sender, self.task, round_id, place)
-                    return UNSHOWN.format(place) if ended.convicted else FALLEN.format(place)
+                    return (UNSHOWN if ended.convicted else FALLEN).format(place), False
                 await self.chain.changed(WAIT)
-        except (DaoError, ValueError) as error:
-            return UNASKED.format(error)
-        return SHOWN.format(place)
+            if (
+                await Coordinator(self.chain).round_of(self.task, round_id, self.chain.final())
+            ).phase not in STANDING:
+                return FALLEN.format(place), False
+        except DaoError as error:
+            return UNASKED.format(error), True
+        return SHOWN.format(place), True
+
+    async def _send_demand(self, round_id: RoundId, place: LeafPlace) -> None:
+        """Demand a leaf, unless another did: then what comes of that one counts."""
+        try:
+            await demand_leaf(self.chain, self.sender, self.task, round_id, place)
+        except Reverted:
+            if not any((await read_demand(self.chain, self.task, round_id, place)).demander):
+                raise
+        else:
+            _log.warning("demanded", task=self.task, round=round_id, leaf=str(place))
 
     async def accuse_gradients(self, round_id: RoundId) -> str:
         """Have jurors vote on a result's gradients, where the owner lets this node, and say what came of it."""

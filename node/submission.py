@@ -36,7 +36,7 @@ FORCE_RESERVE, MOST_RESERVE = 0.25, 60.0  # part of the commit period, and secon
 SHORTEST_TRY, LONGEST_TRY = (
     0.5,
     10.0,
-)  # seconds of one attempt, where the reveal is due on chain and not there yet
+)  # seconds of one attempt, where commit or reveal is due on chain and not there yet
 LINE = "line"  # a round's fact: why its line is too slow, "" where it was not
 # what a node learns of a commit that is its own and not this daemon's
 TWICE = (
@@ -69,16 +69,20 @@ class Submission:
         deadline = compute_commit_deadline(rules, opened)
         force_from = compute_force_time(rules, opened)
         for pause in pauses():
+            left = force_from - self.clock.now()
             try:
-                receipt = await self.client.commit(commit)
+                # a Superlink that stalls must not keep it from the chain
+                async with asyncio.timeout(max(left, SHORTEST_TRY) if left > 0 else LONGEST_TRY):
+                    receipt = await self.client.commit(commit)
                 place = (self.task, commit.round, commit.opening, commit.node)
                 digest = compute_receipt_digest(self.domain, *place, commit.commitment)
                 if recover(digest, receipt) != rules.superlink:
                     raise RuleError(
                         "the receipt is not signed by the round's Superlink; is its address right?"
                     )
-            except DaoError as error:
-                _log.warning("commit not taken", task=self.task, round=commit.round, error=str(error))
+            except (DaoError, TimeoutError) as error:
+                words = str(error) or "the Superlink gave no answer in time"
+                _log.warning("commit not taken", task=self.task, round=commit.round, error=words)
             else:
                 self.journal.receive(commit, receipt)
                 return

@@ -17,7 +17,7 @@ from dao.core.commits import SignedPass
 from dao.core.engine.backend import get_step_codec
 from dao.core.formats import reasons
 from dao.core.formats.signed_messages import compute_pass_digest
-from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signature, TaskId
+from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signature, TaskId, hex_of
 from dao.errors import AppError, AppTimeout, DaoError, Reorged, RuleError
 from dao.wire.superlink_client import SuperlinkClient
 from node.attester import Attester
@@ -31,6 +31,9 @@ from node.uses import UseLog
 
 T = TypeVar("T")
 AGAIN = 0.05  # seconds until a round that changed meanwhile is played again
+PASSED = (
+    "passed_opening"  # a round's fact: the opening that this node sits out, whatever its journal says later
+)
 MOST_MISSED = 50  # rounds back for which the journal says that this daemon was away
 AWAY = "this daemon was not there while commits were open; keep it running"
 SLOW = (
@@ -90,24 +93,47 @@ class Supernode:
 
     async def _rounds(self) -> AsyncIterator[RoundId]:
         """Yield rounds with something left to do, in order: those that the journal has no end of, then new ones."""
-        last = await self._reader.read_last_round()
+        reorgs, last = self._reader.reorgs, await self._reader.read_last_round()
         notes = self._journal.notes(self._task)
         seen = max((note.round for note in notes), default=RoundId(max(last - 1, 0)))
-        is_idle = last == seen and all(note.step is Step.ENDED for note in notes)
-        await self._deps.readiness.prepare(last, is_idle)
-        for note in reversed(notes):
-            if note.step is not Step.ENDED and note.round <= last:
-                yield note.round
+        left = [note.round for note in reversed(notes) if note.step is not Step.ENDED and note.round <= last]
+        if last <= seen and last not in left and await self._has_left(last):
+            left.append(last)
+        await self._deps.readiness.prepare(last, is_idle=last == seen and not left)
         seen = RoundId(max(min(seen, last), last - MOST_MISSED))
+        for number in left:
+            yield number
+            if self._is_gone:
+                seen = await self._step_back(number)
+                break
         while True:
-            last = await self._reader.wait_next_round(seen)
-            for number in range(seen + 1, last + 1):
-                yield RoundId(number)
-                if self._is_gone:  # the newest that is left may have been opened anew
-                    newest = min(number, await self._reader.read_last_round())
-                    last = RoundId(max(0, newest - 1))
+            last = await self._reader.wait_next_round(seen, reorgs)
+            if self._reader.reorgs != reorgs:
+                reorgs = self._reader.reorgs
+                seen = await self._step_back(seen)
+                continue
+            for number in map(RoundId, range(seen + 1, last + 1)):
+                yield number
+                if self._is_gone:
+                    last = await self._step_back(number)
                     break
             seen = last
+
+    async def _step_back(self, seen: RoundId) -> RoundId:
+        """Return the last round, up to this one, in which nothing is left to do: the chain may have taken some back."""
+        newest = min(seen, await self._reader.read_last_round())
+        return RoundId(newest - 1) if await self._has_left(newest) else newest
+
+    async def _has_left(self, round_id: RoundId) -> bool:
+        """Whether something is left to do in a round: also in one that had ended, where the chain opened it anew."""
+        if not round_id:
+            return False
+        state = await self._reader.read_state(round_id)
+        if state.phase in (Phase.NONE, Phase.OPEN):
+            return True
+        is_signed = self._journal.commit_of(self._task, round_id, state.opening) is not None
+        steps = [note.step for note in self._journal.notes(self._task) if note.round == round_id]
+        return (state.phase is Phase.CLOSED and is_signed) or any(step is not Step.ENDED for step in steps)
 
     async def take_part(self, round_id: RoundId) -> None:
         """Play a round from wherever it stands; again when the chain moved before something was done, until it is gone."""
@@ -181,7 +207,7 @@ class Supernode:
                     f"joins: dao node join {self._task}"
                 )
             note = self._journal.note_of(self._task, round_id)
-            if note.step is Step.PASSED:
+            if note.facts.get(PASSED) == hex_of(opened.opening):
                 raise RuleError(note.reason)
             deps.submission.foresee(round_id, rules)
             making = deps.update_maker.make_commit(round_id, opened, rules, self._note_problem)
@@ -197,7 +223,8 @@ class Supernode:
             return
         signer, submission = self._deps.update_maker.signer, self._deps.submission
         reason, self._problem = explain_to_others(error), str(error)
-        self._journal.reach(self._task, round_id, Step.PASSED, str(error))
+        passed = {PASSED: hex_of(opened.opening)}
+        self._journal.reach(self._task, round_id, Step.PASSED, str(error), passed)
         place = (self._task, round_id, opened.opening, signer.address)
         signature = Signature(signer.sign(compute_pass_digest(submission.domain, *place)))
         sending = submission.sit_out(SignedPass(*place, signature, reason), opened, rules)

@@ -35,20 +35,20 @@ abstract contract Equivocations is IEquivocations {
         if (!twice) revert NotTwice(task, round, node);
 
         _equivocated[task][round][node] = true;
-        (uint256 slashed, uint256 paid) = _computeNodePenalty(task, round, node);
+        (uint256 slashed, uint256 paid, uint256 funds) = _computeNodePenalty(task, round, node);
         emit Equivocated(task, round, node, msg.sender, slashed, paid);
-        _take(node, task, slashed, paid, msg.sender);
+        _take(node, task, slashed, paid, funds, msg.sender);
     }
 
     /// @dev Reverts unless the caller announced this in an earlier block.
     function _requireAnnounced(bytes32 proof) internal view virtual;
 
-    /// @dev Returns what a Supernode loses, and what the accuser gets of it.
+    /// @dev Returns what a Supernode loses, and what the accuser and the task's escrow get of it.
     function _computeNodePenalty(
         uint64 task,
         uint64 round,
         address node
-    ) internal view virtual returns (uint256 slashed, uint256 paid);
+    ) internal view virtual returns (uint256 slashed, uint256 paid, uint256 funds);
 
     /// @dev Slashes stake and divides it.
     function _take(
@@ -56,6 +56,7 @@ abstract contract Equivocations is IEquivocations {
         uint64 task,
         uint256 slashed,
         uint256 paid,
+        uint256 funds,
         address accuser
     ) internal virtual;
 

@@ -45,7 +45,7 @@ interface IDisputes {
     /// @param claim number of the claim within the prover's family
     /// @param task the task
     /// @param round the round, which must be posted or frozen
-    /// @param result the result that was posted
+    /// @param result the result that was posted; where the prover itself calls, neither this nor the statement is compared
     /// @param statement the statement whose hash the result states
     /// @param proof the values and openings that the claim asks for
     function convict(

@@ -27,8 +27,8 @@ interface IEquivocations {
     error AlreadyEquivocated(uint64 task, uint64 round, address node);
 
     /// @notice Shows two commits of a Supernode to one opening: it loses the registry's minimum stake, or what is left of its
-    /// stake, divided as a Superlink's bond is. Anyone may call who announced it in an earlier block, as keccak256(abi.encode(
-    /// caller, keccak256(abi.encode(task, round, node, first, second)))).
+    /// stake, divided as a Superlink's bond is; where the task is closed, the escrow's part is burned. Anyone may call who
+    /// announced it in an earlier block, as keccak256(abi.encode(caller, keccak256(abi.encode(task, round, node, first, second)))).
     /// @param task the task
     /// @param round the round, of any phase
     /// @param node the Supernode, which took part in the round

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { IRounds } from "./IRounds.sol";
-import { IStatements } from "./IStatements.sol";
-
 /// @title Votes on gradients
 /// @notice A result names two gradients: of the app's loss at the base model, and along the step. They are floats of an app, so
 /// no prover can judge them: jurors compute both again and vote whether the published ones are within the protocol's
@@ -111,17 +108,11 @@ interface IGradientVote {
     function revealVote(uint64 task, uint64 round, bool wrong, bytes32 salt) external;
     /// @notice Ends a case whose time is over, or all of whose votes are revealed. If the majority of stakes finds a gradient wrong,
     /// `IDisputes.convict` voids the round and the accuser is paid as one who proved it; if it finds none wrong, the accuser loses
-    /// the bond, half of it to the Superlink's owner and half burned. Anyone may call.
+    /// the bond, half of it to the Superlink's owner and half burned. Nobody needs the result's statement, which a Superlink may
+    /// withhold. Anyone may call.
     /// @param task the task
     /// @param round the round
-    /// @param result the result that was posted
-    /// @param statement the statement whose hash the result states
-    function judge(
-        uint64 task,
-        uint64 round,
-        IRounds.Result calldata result,
-        IStatements.Statement calldata statement
-    ) external;
+    function judge(uint64 task, uint64 round) external;
     /// @notice Takes a hundredth of the minimum stake from a juror that did not vote, or with the minority: half of it goes to the
     /// caller, half is burned. Of a case that lapsed nobody is fined. Anyone may call.
     /// @param task the task

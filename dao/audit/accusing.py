@@ -11,10 +11,10 @@ import structlog
 
 from dao.audit.content_faults import ContentFaults
 from dao.audit.contradicted import list_contradicted
-from dao.audit.findings import Missing
+from dao.audit.findings import Missing, UnusableManifest
 from dao.audit.last_step_claims import find_last_step_suspicions
 from dao.audit.model_claims import find_model_suspicions
-from dao.audit.posted_round import Place, PostedRound, read_stated
+from dao.audit.posted_round import DEMAND, Place, PostedRound, read_stated, require_named
 from dao.audit.round_content import RoundContent
 from dao.audit.shown_leaves import list_shape_suspicions
 from dao.chain.blocks import BlockRef
@@ -71,8 +71,9 @@ async def find_proof(
     `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all, and those about its
     content, which is read. Of some, it reads little of the chain, and asks only what that and the trees do not contradict.
 
-    What is shown are the trees of commits, rows and accounts, which the manifests state, and of that content; RuleError where a
-    manifest states others than the result, so that nothing of it can be opened. Missing when a content cannot be had.
+    What is shown are the trees of commits, rows and accounts, which the manifests state, and of that content. UnusableManifest where
+    a manifest states others than the result, so that nothing of it can be opened, or where no prover holds a claim and it is of
+    another round. Missing when a content cannot be had.
     """
     at, place, receipts = chain.final(), (task, round_id), tuple(receipts)
     posted, manifest, previous = await read_stated(chain, source, place, everyone=of is None)
@@ -95,6 +96,8 @@ async def find_proof(
     found = await _ask_all(chain, trees, place, suspicions, at)
     if found is None and of is None:
         found = await _find_in_content(chain, source, trees, manifest, previous, posted, place)
+    if found is None:
+        require_named(chain.domain, place, posted, manifest)
     return found
 
 
@@ -181,20 +184,25 @@ async def _read_bodies(source: Source, rules: Rules, nodes: Iterable[Node]) -> d
 
 
 def build_stated_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | None) -> RoundTrees:
-    """Build the trees of a manifest; RuleError where the result states others, so that nothing of it can be opened."""
+    """Build the trees of a manifest; UnusableManifest where the result states others, so that nothing of it can be opened."""
     parent = None
     if previous is not None and posted.parent is not None:
         accounts = build_account_tree(previous.nodes, previous.accounts).leaves
         shards = encode_shards(previous.used_shards, previous.shard)
         parent = StatedParent(posted.parent, compute_statement(previous), accounts, shards)
-    trees = build_trees(manifest, posted.result, posted.forced, parent, posted.lost)
+    try:
+        trees = build_trees(manifest, posted.result, posted.forced, parent, posted.lost)
+    except (ArithmeticError, RuleError) as error:
+        raise UnusableManifest(
+            f"round {manifest.round}: its manifest has what no leaf holds ({error}); {DEMAND}"
+        ) from None
     faults = [name for name, stated, leaves in _roots_of(trees) if build_tree(tuple(leaves)).root != stated]
     if compute_statement_hash(trees.statement) != posted.result.statement:
         faults.append("statement")
     if faults:
-        raise RuleError(
+        raise UnusableManifest(
             f"round {manifest.round}: its manifest has other {', '.join(faults)} than the result states, so that nothing can be "
-            "opened; demand what is hidden (dao challenge --demand), or have the DAO decide (dao challenge --reason)"
+            f"opened; {DEMAND}"
         )
     return trees
 

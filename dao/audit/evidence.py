@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dao.chain.events import CommitsClosed, ResultPosted
 from dao.chain.forced_reveals import ForcedReveals
 from dao.chain.rounds import RoundEvents, RoundReader
 from dao.core.commits import compute_forced_hash, compute_opening
-from dao.core.constants import MAX_MANIFEST
+from dao.core.constants import CHUNK, MAX_MANIFEST
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.state import LostRound
@@ -28,6 +29,7 @@ from dao.core.types import (
     RoundState,
     Rules,
     TaskId,
+    hex_of,
 )
 from dao.errors import ContentError, DecodeError
 from dao.store.source import MAX_CONTENT, Source
@@ -35,6 +37,7 @@ from dao.store.source import MAX_CONTENT, Source
 HIDDEN = (
     "the node of the chain does not show {} as the contracts have it; use another, or check deployment.block"
 )
+TRIES = 3  # to read a content that a store drops
 PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
 
 
@@ -65,6 +68,37 @@ class Evidence:
     def base_model(self) -> Digest:
         """The digest of the model that the round starts from."""
         return self.parent.model_digest if self.parent else self.rules.base_model
+
+
+def find_misnamed(
+    manifest: Manifest,
+    place: tuple[Domain, TaskId, RoundId],
+    state: RoundState,
+    rules: Rules,
+    result: Result,
+    base: Digest,
+) -> str:
+    """Say where a manifest is not that of a round by what no root binds: its names, rules and models; "" where it is."""
+    domain, task, round_id = place
+    stated = {
+        "chain_id": (manifest.chain_id, domain.chain_id),
+        "coordinator": (manifest.coordinator, domain.coordinator),
+        "task": (manifest.task, task),
+        "round": (manifest.round, round_id),
+        "parent": (manifest.parent, state.parent),
+        "opening": (manifest.opening, state.opening),
+        "codec": (manifest.codec, rules.codec),
+        "values": (manifest.values, CHUNK * rules.chunks),
+        "seed": (manifest.seed, result.seed),
+        "budget_wei": (manifest.budget_wei, rules.round_budget),
+        "base_model": (manifest.base_model.digest, base),
+        "model": (manifest.model.digest, result.model_digest),
+    }
+    for name, pair in stated.items():
+        said, true = (hex_of(value) if isinstance(value, bytes) else value for value in pair)
+        if said != true:
+            return f"manifest.{name}: stated {said}, the chain says {true}"
+    return ""
 
 
 def has_result(state: RoundState) -> bool:
@@ -146,5 +180,8 @@ async def fetch(source: Source, what: str, content: Cid | Digest, limit: int | N
 
 async def read_manifest(source: Source, digest: Digest) -> Manifest:
     """Fetch and read a manifest by the digest on chain; Missing when it cannot be had, DecodeError when malformed."""
-    path = await fetch(source, "manifest", digest, MAX_MANIFEST)
-    return parse_manifest(await asyncio.to_thread(path.read_bytes))
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):  # dropped in this very moment
+            path = await fetch(source, "manifest", digest, MAX_MANIFEST)
+            return parse_manifest(await asyncio.to_thread(path.read_bytes))
+    raise Missing("manifest: the store drops it again and again")

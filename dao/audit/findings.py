@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dao.errors import AuditError
+from dao.errors import AuditError, RuleError
 
 
 class Outcome(StrEnum):
@@ -30,6 +30,10 @@ class Differs(AuditError):  # noqa: N818  (a leaf of the tree)
 
 class Missing(AuditError):  # noqa: N818  (a leaf of the tree)
     """A check cannot be made without something that could not be had."""
+
+
+class UnusableManifest(RuleError):  # noqa: N818  (a leaf of the tree)
+    """A result's manifest is none that goes with it: what the result binds is as good as withheld."""
 
 
 def expect(holds: bool, message: str) -> None:

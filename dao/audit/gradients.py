@@ -1,13 +1,14 @@
 """Judges the two gradients of a result, which no prover can: computes both again with the app, and compares."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.gradient_client import GradientClient
 from dao.audit.evidence import fetch, read_manifest
 from dao.audit.findings import Missing
-from dao.audit.posted_round import PostedRound, read_posted
+from dao.audit.posted_round import Place, PostedRound, read_posted, require_named
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.content import tensor_files
@@ -16,10 +17,10 @@ from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_distance
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
-from dao.core.formats.layout import Layout
+from dao.core.formats.layout import Layout, compute_model_size
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import compute_statement, compute_statement_hash
-from dao.core.types import Digest, RoundId, TaskId
+from dao.core.types import Digest, Domain, RoundId, TaskId
 from dao.errors import AppError, ContentError, DecodeError, RuleError
 from dao.runtime.file_links import link_or_copy
 from dao.store.source import Source
@@ -62,13 +63,14 @@ async def judge_gradients(
 ) -> GradientJudgement:
     """Compute the gradients of a posted result again, on its shard, at its base model and along its step.
 
-    A gradient that is computed to the very bytes that the result binds is right, wherever it is published, and opened only if
-    `opens_all`: jurors of a case must agree on whether it can be had. Missing where the chain's node hides the result, AppError
+    A gradient that is computed to the very bytes that the result binds is right, unless other bytes are published for it; that it cannot
+    be had counts only if `opens_all`: jurors of a case must agree on it. Missing where the chain's node hides the result, AppError
     where the app cannot be run here: neither says anything of the result.
     """
-    posted = await read_posted(chain, (task, round_id), chain.final(), everyone=False)
+    place = task, round_id
+    posted = await read_posted(chain, place, chain.final(), everyone=False)
     try:
-        stated = await _read_stated(posted, source, scratch)
+        stated = await _read_stated(chain.domain, place, posted, source, scratch)
         if stated is None:
             return GradientJudgement(is_wrong=False, words="there is no valid update, and no gradient")
         if opens_all:  # all that is missing comes first
@@ -79,6 +81,8 @@ async def judge_gradients(
         return GradientJudgement(is_wrong=True, words=str(error), is_missing=True)
     except (DecodeError, RuleError) as error:
         return GradientJudgement(is_wrong=True, words=str(error))
+    except ArithmeticError as error:  # a manifest may state what no leaf holds
+        return GradientJudgement(is_wrong=True, words=f"a number stated is out of range: {error}")
     words = ", ".join(f"{NAMES[gate]} {distance:.1e}" for gate, distance in distances.items())
     is_wrong = any(distance > GRADIENT_TOLERANCE for distance in distances.values())
     return GradientJudgement(
@@ -94,6 +98,8 @@ async def _measure(stated: _Stated, evaluator: GradientClient, scratch: Path, *,
     write = tensor_files.write_gradient
     computed = await asyncio.to_thread(write, evaluated.path, stated.layout, scratch / "computed")
     if await asyncio.to_thread(compute_body_root, computed.body, stated.depth) == stated.roots[gate]:
+        with suppress(ContentError, Missing):  # what is published is what proofs are made of
+            await _open(stated, gate=gate)
         return 0.0
     published = await _open(stated, gate=gate)
     return await asyncio.to_thread(compute_distance, published, computed, tensor_files.each)
@@ -109,34 +115,37 @@ async def _open(stated: _Stated, *, gate: bool) -> Gradient:
     return gradient
 
 
-async def _read_stated(posted: PostedRound, source: Source, scratch: Path) -> _Stated | None:
+async def _read_stated(
+    domain: Domain, place: Place, posted: PostedRound, source: Source, scratch: Path
+) -> _Stated | None:
     """Read what a result binds; None where it has no gradients. RuleError where its manifest is not what it binds."""
     result, rules = posted.result, posted.rules
     manifest = await read_manifest(source, result.manifest_digest)
-    _require_stated(posted, manifest)
+    _require_stated(domain, place, posted, manifest)
     if not result.inputs:
         return None
     content, shard = RoundContent(manifest, None, rules.codec, source, scratch), manifest.shard
     if not shard.is_under(rules.validation_root):
         raise RuleError(f"shard {shard.index}: it is not under the task's validation root")
+    layout = (await content.open_base()).layout
     return _Stated(
         content,
         {True: manifest.roots.gate, False: manifest.roots.gradient},
         rules.body_depth,
-        (await content.open_base()).layout,
+        layout,
         await _hold(source, "base model", manifest.base_model, scratch),
-        await _hold(source, "model", manifest.model, scratch),
+        await _hold(source, "model", manifest.model, scratch, compute_model_size(layout)),
         await _hold(source, f"shard {shard.index}", shard.cid, scratch),
     )
 
 
-async def _hold(source: Source, what: str, content: Cid, scratch: Path) -> Path:
+async def _hold(source: Source, what: str, content: Cid, scratch: Path, limit: int | None = None) -> Path:
     """Fetch a content, and have it in a folder of one's own, for a store drops the models of earlier rounds."""
     held = scratch / content.digest.hex()
     for tries_left in reversed(range(TRIES)):
         try:
             if not held.exists():
-                await asyncio.to_thread(link_or_copy, await fetch(source, what, content), held)
+                await asyncio.to_thread(link_or_copy, await fetch(source, what, content, limit), held)
         except FileNotFoundError:  # dropped in this very moment
             if not tries_left:
                 raise Missing(f"{what}: the store drops it again and again") from None
@@ -145,14 +154,8 @@ async def _hold(source: Source, what: str, content: Cid, scratch: Path) -> Path:
     return held
 
 
-def _require_stated(posted: PostedRound, manifest: Manifest) -> None:
-    """Raise RuleError where a manifest states other roots or models than the result."""
-    base = posted.parent.model_digest if posted.parent else posted.rules.base_model
-    stated = (
-        (compute_statement_hash(compute_statement(manifest)), posted.result.statement, "roots"),
-        (manifest.model.digest, posted.result.model_digest, "new model"),
-        (manifest.base_model.digest, base, "base model"),
-    )
-    for said, true, what in stated:
-        if said != true:
-            raise RuleError(f"round {manifest.round}: its manifest has another {what} than the result")
+def _require_stated(domain: Domain, place: Place, posted: PostedRound, manifest: Manifest) -> None:
+    """Raise RuleError where a manifest states other roots than the result, or is of another round."""
+    if compute_statement_hash(compute_statement(manifest)) != posted.result.statement:
+        raise RuleError(f"round {place[1]}: its manifest has other roots than the result")
+    require_named(domain, place, posted, manifest)

@@ -17,7 +17,7 @@ from dao.core.engine.codec_base import Rows
 from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_sums
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import Model, compute_model_root, parse_model
+from dao.core.formats.layout import Model, compute_model_root, compute_model_size, parse_model
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.update import Update, read_body
 from dao.core.types import Codec, Rules, hex_of
@@ -51,7 +51,8 @@ async def find_model_suspicions(
     Missing when a content cannot be had; DecodeError when one is none, so that nothing of it can be opened.
     """
     base = parse_model(await _map(source, "base model", manifest.base_model))
-    model = parse_model(await _map(source, "new model", manifest.model))
+    size = compute_model_size(base.layout)
+    model = parse_model(await _map(source, "new model", manifest.model, size))
     layout, codec = base.layout, rules.codec
     if model.layout != layout:
         raise DecodeError("new model: expected the tensors of the base model")

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from dao.audit.evidence import HIDDEN, read_manifest
-from dao.audit.findings import Missing
+from dao.audit.evidence import HIDDEN, find_misnamed, read_manifest
+from dao.audit.findings import Missing, UnusableManifest
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
@@ -15,10 +15,15 @@ from dao.core.commits import compute_forced_hash
 from dao.core.formats.manifest import Manifest
 from dao.core.state import LostRound
 from dao.core.statement import compute_result_hash
-from dao.core.types import Address, Result, RoundId, RoundState, Rules, TaskId
+from dao.core.types import Address, Domain, Result, RoundId, RoundState, Rules, TaskId
+from dao.errors import DecodeError
 from dao.store.source import Source
 
 Place = tuple[TaskId, RoundId]
+DEMAND = (
+    "demand what is hidden (dao challenge --demand), have jurors vote (dao challenge --gradients), or have the DAO decide "
+    "(dao challenge --reason)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,26 @@ class PostedRound:
 async def read_stated(
     chain: Chain, source: Source, place: Place, *, everyone: bool
 ) -> tuple[PostedRound, Manifest, Manifest | None]:
-    """Read what was posted of a round, its manifest and its parent's; Missing where one of these cannot be had."""
+    """Read what was posted of a round, its manifest and its parent's; Missing where one of these cannot be had.
+
+    UnusableManifest where that of the round is malformed.
+    """
     posted = await read_posted(chain, place, chain.final(), everyone=everyone)
-    manifest = await read_manifest(source, posted.result.manifest_digest)
+    try:
+        manifest = await read_manifest(source, posted.result.manifest_digest)
+    except DecodeError as error:
+        raise UnusableManifest(f"round {place[1]}: its manifest is malformed ({error}); {DEMAND}") from None
     previous = await read_manifest(source, posted.parent.manifest_digest) if posted.parent else None
     return posted, manifest, previous
+
+
+def require_named(domain: Domain, place: Place, posted: PostedRound, manifest: Manifest) -> None:
+    """Raise UnusableManifest where a manifest is of another round, or of other rules or models."""
+    base = posted.parent.model_digest if posted.parent else posted.rules.base_model
+    whole = domain, *place
+    misnamed = find_misnamed(manifest, whole, posted.state, posted.rules, posted.result, base)
+    if misnamed:
+        raise UnusableManifest(f"round {place[1]}: its manifest is of another one ({misnamed}); {DEMAND}")
 
 
 async def read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bool) -> PostedRound:

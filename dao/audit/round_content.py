@@ -22,7 +22,7 @@ from dao.core.engine.products import (
 )
 from dao.core.engine.totals import RunningTotals
 from dao.core.formats.gradient import Gradient, compute_gradient_size
-from dao.core.formats.layout import FLOAT, Model
+from dao.core.formats.layout import FLOAT, Model, compute_model_size
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.round_rows import COUNTED
 from dao.core.formats.update import Update
@@ -64,7 +64,8 @@ class RoundContent:
 
     async def open_model_rows(self) -> Rows:
         """Return the new model's chunks, as its tree has them."""
-        path = await fetch(self.source, "model", self.manifest.model)
+        size = compute_model_size((await self.open_base()).layout)
+        path = await fetch(self.source, "model", self.manifest.model, size)
         model = await asyncio.to_thread(tensor_files.open_model, path)
         return np.ascontiguousarray(model.span(0, model.layout.chunks), FLOAT).view(np.uint8)
 

@@ -1,6 +1,6 @@
 """Checks of a manifest against the chain: no content but the manifests is needed."""
 
-from dao.audit.evidence import HIDDEN, Evidence
+from dao.audit.evidence import HIDDEN, Evidence, find_misnamed
 from dao.audit.findings import Differs, Missing, expect
 from dao.audit.replay import build_inputs, build_outcome, find_differences, get_reveal
 from dao.chain.signer import recover
@@ -34,21 +34,9 @@ def check_posted(record: Evidence) -> str:
 
 def check_head(record: Evidence, manifest: Manifest) -> str:
     """The manifest is of this round, its seed, budget and models those of the chain."""
-    stated = {
-        "chain_id": (manifest.chain_id, record.domain.chain_id),
-        "coordinator": (manifest.coordinator, record.domain.coordinator),
-        "task": (manifest.task, record.task),
-        "round": (manifest.round, record.round),
-        "parent": (manifest.parent, record.state.parent),
-        "opening": (manifest.opening, record.state.opening),
-        "codec": (manifest.codec, record.rules.codec),
-        "seed": (manifest.seed, record.closed.seed),
-        "budget_wei": (manifest.budget_wei, record.rules.round_budget),
-        "base_model": (manifest.base_model.digest, record.base_model),
-        "model": (manifest.model.digest, record.result.model_digest),
-    }
-    for name, (said, true) in stated.items():
-        expect(said == true, f"manifest.{name}: stated {_shown(said)}, the chain says {_shown(true)}")
+    place = record.domain, record.task, record.round
+    misnamed = find_misnamed(manifest, place, record.state, record.rules, record.result, record.base_model)
+    expect(not misnamed, misnamed)
     return f"round {record.round} on {record.state.parent}, seed {hex_of(record.closed.seed)}"
 
 

@@ -1,6 +1,6 @@
 """The contract of votes on gradients: Supernodes drawn by lot say whether a result's gradients are the app's."""
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from dao.chain.client import At, Chain
@@ -13,9 +13,7 @@ from dao.core.types import (
     Address,
     BlockNumber,
     Digest,
-    Result,
     RoundId,
-    Statement,
     TaskId,
     Timestamp,
     Wei,
@@ -118,11 +116,9 @@ class GradientVotes(Contract):
         """Reveal a vote, once commits have ended. Only the juror that committed to it."""
         return self._call("revealVote", task, round_id, is_wrong, salt, label="reveal a vote")
 
-    def judge(self, task: TaskId, round_id: RoundId, result: Result, statement: Statement) -> Call:
+    def judge(self, task: TaskId, round_id: RoundId) -> Call:
         """End a case that is heard. Anyone."""
-        return self._call(
-            "judge", task, round_id, astuple(result), astuple(statement), label="judge gradients"
-        )
+        return self._call("judge", task, round_id, label="judge gradients")
 
     def fine(self, task: TaskId, round_id: RoundId, juror: Address) -> Call:
         """Fine a juror that did not vote, or with the minority. Anyone."""

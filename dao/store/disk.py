@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,20 @@ class DiskStore(FolderSource):
         path = super()._get(content, max_bytes)
         note_use(path)
         return path
+
+    def find_unchanged(self, contents: Iterable[Cid]) -> dict[Cid, int]:
+        """Return the bytes of those that this process read through and that have not changed since; they count as used. Blocks.
+
+        One look at all of them: a `get` of each, in a thread of its own, takes longer than many a round.
+        """
+        found = {}
+        for content in contents:
+            path, known = self.path_of(content), self._known.get(content.digest)
+            with contextlib.suppress(OSError):
+                if known is not None and known == (mark := read_mark(path.stat()), content):
+                    note_use(path)
+                    found[content] = mark.bytes
+        return found
 
     def _read_cid(self, descriptor: int, digest: Digest) -> Cid:
         mark, cid = self._known.get(digest, (None, None))

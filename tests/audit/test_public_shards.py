@@ -1,5 +1,6 @@
 """What a node trains on of a round that a Superlink lied about: only the shard that the seed drew of the task's."""
 
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,9 @@ async def test_shards__of_rounds_that_may_still_fall__they_and_their_manifests_a
         public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, PUBLIC_BYTES)
         paths = await public.fetch(RoundId(TAMPERED + 1), 20)
         assert len(asked) > len(paths) == TAMPERED
+        for path in paths:  # of an earlier moment, so that a change since would be seen
+            os.utime(path, (0, 0))
+        assert await public.fetch(RoundId(TAMPERED + 1), 20) == paths
         asked.clear()
         assert await public.fetch(RoundId(TAMPERED + 1), 20) == paths
         assert asked == []

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from dao.app.bundle import bundle, compute_app_digest
 from dao.app.gradient_client import GradientClient
@@ -41,7 +42,7 @@ def evaluator_of(app: Path, scratch: Path) -> GradientClient:
 
 @asynccontextmanager
 async def auditor_of(
-    stage: Stage, manifest: Manifest, home: Path, *, approved: bool = True
+    stage: Stage, manifest: Manifest, home: Path, *, approved: bool = True, sees: bool = True
 ) -> AsyncIterator[tuple[RoundAuditor, SupernodeJournal]]:
     """A node's auditor of all rounds, once this manifest is posted of the second one; the node takes no part in it."""
     world, signer = stage.world, stage.world.members[0].operator
@@ -58,7 +59,8 @@ async def auditor_of(
         places = [DiskStore(stage.folder), DiskStore(world.assignment.store)]
         store = LayeredStore(DiskStore(home / "content"), places, attempts=1)
         journal = SupernodeJournal(home / "journal.db", chain.domain, signer.address)
-        journal.see(world.task, ROUND, 1)
+        if sees:
+            journal.see(world.task, ROUND, 1)
         defence = SelfDefence(chain, sender, store, world.task, signer.address, True, 6_000_000)
         reader = FinalReader(chain, world.task)
         deps = world.task, chain, reader, BlockClock(chain), journal, store, defence, signer, approvals
@@ -77,6 +79,17 @@ async def test_audit__honest_round__all_checks_hold_and_are_made_once(stage: Sta
         (tmp_path / "approvals.jsonl").unlink()  # another audit would say so
         await auditor.look(ROUND, auditor.reader.reorgs)
         assert found(stage, journal) == HOLDS.format(len(CHECKS))
+
+
+async def test_audit__round_that_the_node_has_not_seen_open__is_audited_once(
+    stage: Stage, tmp_path: Path
+) -> None:
+    async with auditor_of(stage, stage.manifest, tmp_path, sees=False) as (auditor, _):
+        with capture_logs() as logs:
+            await auditor.look(ROUND, auditor.reader.reorgs)
+            await auditor.look(ROUND, auditor.reader.reorgs)
+        audits = [line["found"] for line in logs if line["event"] == "audited"]
+        assert audits == [HOLDS.format(len(CHECKS))]
 
 
 async def test_audit__another_nodes_score_raised__proven_and_void(stage: Stage, tmp_path: Path) -> None:

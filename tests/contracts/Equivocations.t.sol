@@ -102,6 +102,27 @@ contract EquivocationsTest is Accusing {
         refusesTwo(round, node(7), signed(round, 7, keccak256("a")), signed(round, 7, keccak256("b")));
     }
 
+    /// @dev Stake answers for what was signed for as long as it is there, whatever becomes of the task.
+    function test_convictNode__task_is_closed__loses_as_much_and_the_escrows_part_is_burned() public {
+        uint64 round = open();
+        IEquivocations.Signed memory first = signed(round, 0, keccak256("a"));
+        IEquivocations.Signed memory second = signed(round, 0, keccak256("b"));
+        close(round);
+        post(round);
+        skip(CHALLENGE);
+        finalize(round);
+        vm.prank(DAO);
+        coordinator.closeTask(task, DAO);
+        announceTwo(round, node(0), first, second);
+        (uint256 supply, uint256 funded) = (token.totalSupply(), distributor.fundedOf(task));
+        vm.prank(ACCUSER);
+        disputes.convictNode(task, round, node(0), first, second);
+        eq(registry.stakeOf(node(0)), STAKE - MINIMUM);
+        eq(token.balanceOf(ACCUSER), BOND);
+        eq(token.totalSupply(), supply - (MINIMUM - BOND));
+        eq(distributor.fundedOf(task), funded);
+    }
+
     function test_convictNode__stake_is_gone__says_so_and_takes_nothing() public {
         uint64 round = open();
         vm.prank(owner(0));

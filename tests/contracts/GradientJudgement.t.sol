@@ -5,6 +5,7 @@ import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
 import { IGradientVote } from "../../contracts/interfaces/IGradientVote.sol";
 import { IProver } from "../../contracts/interfaces/IProver.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { IStatements } from "../../contracts/interfaces/IStatements.sol";
 import { Voting } from "./Voting.sol";
 
 contract GradientJudgementTest is Voting {
@@ -25,6 +26,26 @@ contract GradientJudgementTest is Voting {
         eq(distributor.fundedOf(task), 1125 ether);
         ends(round, IGradientVote.Verdict.Wrong);
         no(ANYONE, judgeCall(round), noCase(round));
+    }
+
+    /// @dev Disputes compares neither for a prover that calls itself; for everyone else it does, whatever the jury found.
+    function test_convict__jury_and_nobody_has_the_statement__for_the_jury_alone() public {
+        uint64 round = accused();
+        IRounds.Result memory any;
+        IStatements.Statement memory statement;
+        bytes32 proof = keccak256(abi.encode(address(jury), uint8(0), task, round, bytes("")));
+        vm.prank(ANYONE);
+        disputes.announce(keccak256(abi.encode(ANYONE, proof)));
+        vm.roll(block.number + 1);
+        vote(round, votes(true, true, true));
+        bytes memory call = abi.encodeCall(
+            IDisputes.convict,
+            (address(jury), 0, task, round, any, statement, "")
+        );
+        bytes memory expected = abi.encodeWithSelector(IDisputes.WrongResult.selector, task, round);
+        refuses(ANYONE, address(disputes), call, expected);
+        judge(round);
+        eq(phase(round), IRounds.Phase.Void);
     }
 
     function test_judge__majority_finds_it_right__the_accuser_loses_its_bond() public {
@@ -166,16 +187,6 @@ contract GradientJudgementTest is Voting {
         eq(stakeOf(0), STAKE - BOND);
     }
 
-    function test_judge__other_result__refused() public {
-        uint64 round = accused();
-        vote(round, votes(true, true, true));
-        IRounds.Result memory r = result(round);
-        r.inputs += 1;
-        bytes memory data = abi.encodeCall(IGradientVote.judge, (task, round, r, statement(round)));
-        no(ANYONE, data, abi.encodeWithSelector(IDisputes.WrongResult.selector, task, round));
-        judge(round);
-    }
-
     // Fines
 
     function test_fine__minority_and_absent__lose_a_hundredth_of_the_minimum_stake() public {
@@ -236,6 +247,7 @@ contract GradientJudgementTest is Voting {
         bytes32 proof = keccak256(abi.encode(address(jury), uint8(0), task, round, bytes("")));
         vm.prank(ANYONE);
         disputes.announce(keccak256(abi.encode(ANYONE, proof)));
+        vm.roll(block.number + 1);
         vote(round, votes(true, true, true));
         bytes memory data = abi.encodeCall(
             IDisputes.convict,

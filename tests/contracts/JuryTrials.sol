@@ -106,7 +106,7 @@ abstract contract JuryTrials is DemandTrials, Voting {
         Sentence memory s = foresee(round, c.accuser);
         uint256 fortune = token.balanceOf(c.accuser);
         vm.prank(ANYONE);
-        jury.judge(task, round, book().posted[round].result, statement(round));
+        jury.judge(task, round);
         holds(jury.bondsOf(c.accuser) == bonds - c.bond);
         IGradientVote.Verdict found = jury.caseOf(task, round).verdict;
         bool convicts = found == IGradientVote.Verdict.Wrong && stood;

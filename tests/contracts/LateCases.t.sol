@@ -80,7 +80,7 @@ contract LateCasesTest is Demanding, Voting {
         revealVote(round, 1, false);
         revealVote(round, 2, false);
         check(block.timestamp < _released);
-        jury.judge(task, round, stated, statement_);
+        jury.judge(task, round);
         ends(round, IGradientVote.Verdict.Right);
         eq(registry.supernode(node(0)).unbonding, STAKE - BOND);
         fine(round, 0);
@@ -115,7 +115,7 @@ contract LateCasesTest is Demanding, Voting {
         expire(round, place);
         eq(ACCUSER.balance, coins_ + LEAF_BOND);
         vote(round, votes(true, true, true));
-        jury.judge(task, round, stated, statement_);
+        jury.judge(task, round);
         ends(round, IGradientVote.Verdict.Lapsed);
         eq(registry.stakeOf(superlink), 500 ether);
         eq(stakeOf(0), STAKE);

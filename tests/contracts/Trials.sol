@@ -111,7 +111,7 @@ abstract contract Trials is Handler {
         holds(book().eligible[round] & ~book().twofold[round] & (1 << i) != 0);
         holds(stakeOf(node(i)) == stake_ - slashed && token.balanceOf(ACCUSER) == fortune);
         book().twofold[round] |= 1 << i;
-        book().funded += slashed / 4;
+        if (!coordinator.taskOf(task).closed) book().funded += slashed / 4;
         reach(Path.NodeConvicted);
     }
 

@@ -66,12 +66,12 @@ abstract contract Voting is RoundCalls {
     }
 
     function judgeCall(uint64 round) internal view returns (bytes memory) {
-        return abi.encodeCall(IGradientVote.judge, (task, round, result(round), statement(round)));
+        return abi.encodeCall(IGradientVote.judge, (task, round));
     }
 
     function judge(uint64 round) internal {
         vm.prank(ANYONE);
-        jury.judge(task, round, result(round), statement(round));
+        jury.judge(task, round);
     }
 
     function verdict(uint64 round) internal view returns (uint256) {

@@ -168,8 +168,7 @@ async function vote(world, round, measure) {
   }
   await world.pass(75);
   for (const { cast, wrong } of votes) await measure("revealVote", cast.revealVote(task, round, wrong, salt));
-  const stated = [world.result(round), world.statement(round)];
-  await measure("judge", jury.connect(anyone).judge(task, round, ...stated));
+  await measure("judge", jury.connect(anyone).judge(task, round));
   await measure("fine", jury.connect(anyone).fine(task, round, nodes[2].address));
 }
 

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
 from dao.chain.daemon_home import create_home
-from dao.core.types import TaskId
+from dao.core.commits import SignedCommit
+from dao.core.types import Address, Digest, RoundId, Signature, TaskId
 from dao.errors import ConfigError, ContentError
 from node import daemon
 from node.settings import NodeSettings, TaskSettings, write_task
@@ -81,3 +84,20 @@ async def test_node__machine_without_a_sandbox__does_not_start_and_says_what_its
         "sandbox: this machine has none for apps (unshare: Operation not permitted); install bubblewrap, or allow user "
         'namespaces; or let apps read what this daemon can: mode = "none" in the table [sandbox] of config.toml'
     )
+
+
+async def test_force__round_opened_anew_by_the_chain__is_another_transaction() -> None:
+    keys: list[str] = []
+
+    async def send(_: object, key: str, **__: object) -> None:
+        keys.append(key)
+
+    for opening in (b"a", b"b"):
+        place = TaskId(1), RoundId(2), Digest(opening * 32), Address(bytes(20))
+        commit = SignedCommit(*place, Digest(opening * 32), Signature(bytes(65)))
+        await daemon._force(
+            cast("Any", SimpleNamespace(commit=lambda *_: None)),
+            cast("Any", SimpleNamespace(send=send)),
+            commit,
+        )
+    assert len(set(keys)) == len(keys) == 2

@@ -264,6 +264,26 @@ async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_t
             assert judged.verdict == GradientVerdict.WRONG
 
 
+async def test_serve__manifest_is_kept_from_all__is_judged_without_a_statement(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    async with (
+        posted(network, assignment, evaluator, tmp_path, 1.0, 3) as world,
+        jurors(world, tmp_path, evaluator, range(3), checkers=0) as made,
+    ):
+        digest = (await world.result(ROUND)).manifest_digest
+        (await DiskStore(world.home / "store").get(digest)).unlink()
+        async with running(made):
+            await made[0].sender.send(GradientVotes(made[0].chain).accuse(world.task, ROUND))
+            await reach(world, GradientAccused, 1)
+            world.skip(MOVE - MOVE // 4)
+            await reach(world, VoteCommitted, 3)
+            world.skip(MOVE)
+            (judged,) = await reach(world, GradientJudged, 1)
+            assert judged.verdict == GradientVerdict.WRONG
+        assert (await world.state(ROUND)).phase is Phase.VOID
+
+
 async def test_check__another_gradient_and_its_content_is_kept_from_all__is_no_reason_to_accuse(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from dao.core.constants import MAX_HEADER
 from dao.core.formats.layout import Layout, Model, compute_model_size, parse_model, write_model
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.update import apply_step, decode_update, encode_update_prefix, encode_update_rows
@@ -72,7 +73,10 @@ class Reader:
     codec = Codec.INT8
 
     async def read_rules_of(self, _: RoundId) -> SimpleNamespace:
-        return SimpleNamespace(codec=self.codec)
+        return SimpleNamespace(codec=self.codec, chunks=LAYOUT.chunks)
+
+    async def read_rules(self) -> SimpleNamespace:
+        return await self.read_rules_of(NO_ROUND)
 
     async def read_result(self, round_id: RoundId) -> SimpleNamespace:
         return SimpleNamespace(manifest_digest=digest_of(name_of_manifest(round_id)))
@@ -152,6 +156,19 @@ async def test_look_ahead__a_step_that_leads_elsewhere__model_is_fetched_whole(
 async def test_look_ahead__another_model__the_one_on_chain_is_used(keeper: ModelKeeper) -> None:
     look_ahead(keeper, b"no such content", STEPS[0])
     assert (await keeper.get(digest_of(MODELS[1]), RoundId(1))).read_bytes() == MODELS[1]
+
+
+@pytest.mark.parametrize("round_id", [NO_ROUND, RoundId(1)])
+async def test_get__result_names_more_bytes_than_a_model_of_the_task_has__is_not_fetched(
+    source: Counted, tmp_path: Path, round_id: RoundId
+) -> None:
+    limit = 8 + MAX_HEADER + 1024 * LAYOUT.chunks
+    larger, largest = [await source.put_bytes(bytes(size)) for size in (limit + 1, limit)]
+    keeper = keeper_of(source, tmp_path / "node")
+    with pytest.raises(TooLarge):
+        await keeper.get(larger.digest, round_id)
+    assert (await keeper.get(largest.digest, round_id)).stat().st_size == limit
+    await keeper.close()
 
 
 async def test_look_ahead__larger_than_the_base__only_fetched_when_the_chain_names_it(

@@ -13,7 +13,7 @@ from dao.chain.signer import Signer
 from dao.core.commits import Reveal
 from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, Domain, Phase, RoundId, TaskId
-from dao.errors import ContentError
+from dao.errors import ContentError, NotFound
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
@@ -113,8 +113,14 @@ class Reader:
     async def read_state(self, _: object) -> SimpleNamespace:
         return self._state
 
+    async def read_result(self, _: object) -> object:
+        raise NotFound("manifest: nobody has it", "nobody has it")
+
+    async def wait_leaving(self, *_: object) -> SimpleNamespace:
+        return self._state
+
     async def read_rules_of(self, _: object) -> SimpleNamespace:
-        return SimpleNamespace(quorum=2)
+        return SimpleNamespace(quorum=2, challenge_period=3600)
 
 
 @pytest.mark.parametrize("phase", [Phase.ABORTED, Phase.VOID])
@@ -127,6 +133,42 @@ async def test_take_part__round_ends_without_a_result__its_update_is_unpinned(
     await asyncio.gather(*node.outcomes._releasing)
     assert node.journal.note_of(TASK, ROUND).step is Step.ENDED
     assert await node.held(cid) == (False, False)
+
+
+async def test_conclude__round_is_aborted_meanwhile__its_update_is_unpinned(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a reorg took the result back, and none was posted again."""
+    cid = await node.signs(ROUND, b"update")
+    node.journal.reach(TASK, ROUND, Step.REVEALED)
+    entry = node.journal.commit_of(TASK, ROUND, ROOT)
+    assert entry is not None
+    monkeypatch.setattr(node.outcomes, "_reader", Reader(Phase.ABORTED))
+    node.outcomes.conclude(ROUND, entry)
+    await node.outcomes._running[ROUND]
+    assert node.journal.note_of(TASK, ROUND).step is Step.ENDED
+    assert await node.held(cid) == (False, False)
+
+
+@pytest.mark.parametrize(("phase", "is_held"), [(Phase.FINALIZED, False), (Phase.POSTED, True)])
+async def test_conclude__manifest_cannot_be_had__its_update_is_unpinned_once_the_round_is_final(
+    node: Node, phase: Phase, is_held: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def demand(_: object) -> str:
+        return "it is too late"
+
+    cid = await node.signs(ROUND, b"update")
+    node.journal.reach(TASK, ROUND, Step.REVEALED)
+    entry = node.journal.commit_of(TASK, ROUND, ROOT)
+    assert entry is not None
+    monkeypatch.setattr(node.outcomes, "_reader", Reader(phase))
+    monkeypatch.setattr(node.outcomes, "_defence", SimpleNamespace(demand=demand))
+    monkeypatch.setattr("node.outcomes.PATIENCE", 0.01)
+    node.outcomes.conclude(ROUND, entry)
+    await node.outcomes._running[ROUND]
+    note = node.journal.note_of(TASK, ROUND)
+    assert note.reason == "the round's manifest could not be had within 0 s; it is too late"
+    assert (await node.held(cid))[0] is is_held
 
 
 async def test_release__round_not_ended__its_update_stays_pinned(node: Node) -> None:

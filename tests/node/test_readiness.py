@@ -29,6 +29,8 @@ CARD = Digest(b"card".ljust(32))
 class Reader:
     """A task without rounds; `asked` once the node has waited for the first one so many times."""
 
+    reorgs = 0
+
     def __init__(self, waits: int) -> None:
         self.asked, self._waits = asyncio.Event(), waits
 
@@ -38,7 +40,7 @@ class Reader:
     async def read_rules(self) -> Any:
         return SimpleNamespace(app_hash=bytes(32), card=CARD)
 
-    async def wait_next_round(self, _: int) -> int:
+    async def wait_next_round(self, *_: int) -> int:
         self._waits -= 1
         if not self._waits:
             self.asked.set()

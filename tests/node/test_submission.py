@@ -137,6 +137,18 @@ async def test_hand_in__no_receipt__is_forced_once_and_journalled(handed: Handed
     assert handed.journal.note_of(TASK, RoundId(1)).facts["counted"] == "on chain"
 
 
+async def test_hand_in__superlink_stalls__is_forced_while_the_chain_takes_it(handed: Handed) -> None:
+    class Silent(Deaf):
+        async def commit(self, _: SignedCommit) -> None:
+            handed.now = Timestamp(75)
+            await asyncio.Event().wait()
+
+    handed.now, handed.submission = Timestamp(74), handed.to(Silent())
+    async with asyncio.timeout(5):
+        await handed.hand_in(1)
+    assert handed.forced == [1]
+
+
 def test_compute_force_time__some_are_enough_to_close__before_they_can() -> None:
     rules = SimpleNamespace(commit_period=100, close_after=40, close_share=100, quorum=1)
     assert compute_force_time(cast("Any", rules), OPENED) == 75

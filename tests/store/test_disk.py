@@ -198,6 +198,24 @@ async def test_disk_get__other_codec__mismatch_and_the_file_stays(disk: DiskStor
     assert (await disk.get(cid)).exists()
 
 
+async def test_disk_find_unchanged__read_changed_gone_and_unread__those_that_were_read_and_are_as_they_were(
+    disk: DiskStore,
+) -> None:
+    cids = [await disk.put_bytes(bytes([index]) * 100) for index in range(4)]
+    kept, changed, gone, unread = cids
+    for cid in cids:
+        os.utime(disk.path_of(cid), (0, 0))  # of an earlier moment, so that a change since is seen
+    for cid in (kept, changed, gone):
+        await disk.get(cid)
+    disk.path_of(changed).chmod(0o600)
+    disk.path_of(changed).write_bytes(bytes(100))
+    disk.path_of(gone).unlink()
+    os.utime(disk.path_of(kept), (0, 0))
+    other = Cid(ContentCodec.DAG_PB, kept.digest)
+    assert disk.find_unchanged([kept, changed, gone, unread, other]) == {kept: 100}
+    assert disk.path_of(kept).stat().st_atime > time.time() - 60  # it was used
+
+
 async def test_disk__above_the_cap__too_large(tmp_path: Path) -> None:
     disk = DiskStore(tmp_path / "small", max_bytes=100, sync=False)
     (tmp_path / "file").write_bytes(bytes(101))
