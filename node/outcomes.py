@@ -21,14 +21,14 @@ from node.model_keeper import ModelKeeper
 from node.self_defence import NOTHING, SelfDefence
 from node.submission import TWICE
 
-PATIENCE, PATIENCE_PART = (
-    600.0,
-    0.25,
-)  # seconds to get a manifest, and that part of the window for challenges, at most
+PATIENCE = 600.0  # seconds to get a manifest
+# until it is demanded on chain: this part of the window for challenges, and at least so many seconds
+DEMAND_PART, LEAST_PATIENCE = 0.25, 15.0
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
 HIDDEN = "the round's manifest could not be had within {:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
-OVER = (Phase.ABORTED, Phase.VOID, Phase.FINALIZED)  # phases in which nothing can be proven any more
+UNDONE = (Phase.ABORTED, Phase.VOID)
+OVER = (*UNDONE, Phase.FINALIZED)  # phases in which nothing can be proven any more
 MAY_STAND = (Phase.CLOSED, Phase.POSTED, Phase.FROZEN)  # phases in which a result may be in force, or come
 RIGHT = "right_result"  # a round's fact: the hash of its result, where nothing of it was found wrong
 RECENT = 8  # rounds back that are concluded again
@@ -104,14 +104,7 @@ class Outcomes:
             state = await self._reader.wait_leaving(round_id, UNSETTLED)  # where its result was taken back
             if state.phase is Phase.ABORTED:
                 raise NotFound(reasons.NO_RESULT)
-            rules = await self._reader.read_rules_of(round_id)
-            patience = min(PATIENCE, PATIENCE_PART * rules.challenge_period)  # a demand may come too late
-            try:
-                async with asyncio.timeout(patience):
-                    result_hash, manifest = await self._read_manifest(round_id)
-            except TimeoutError:
-                hidden = HIDDEN.format(patience)
-                raise NotFound(f"{hidden}; {await self._defence.demand(round_id)}") from None
+            result_hash, manifest = await self._get_manifest(round_id)
             row = next((row for row in manifest.nodes if row.node == self._node), None)
             is_in = row is not None and row.commitment == entry.commit.commitment
             if row is not None and is_in:
@@ -171,6 +164,20 @@ class Outcomes:
                     self._journal.forget_pin(idle[0])
         except (DaoError, OSError) as error:
             self._log.warning("updates not unpinned", error=str(error))
+
+    async def _get_manifest(self, round_id: RoundId) -> tuple[Digest, Manifest]:
+        """As `_read_manifest`, for a while: what nobody gives is demanded on chain while that is in time, and still asked for."""
+        rules, said = await self._reader.read_rules_of(round_id), ""
+        first = min(PATIENCE, max(DEMAND_PART * rules.challenge_period, LEAST_PATIENCE))
+        for patience in (first, PATIENCE - first):
+            try:
+                async with asyncio.timeout(patience):
+                    return await self._read_manifest(round_id)
+            except TimeoutError:
+                said = said or await self._defence.demand(round_id)
+            if (await self._reader.read_state(round_id)).phase in UNDONE:
+                break
+        raise NotFound(f"{HIDDEN.format(PATIENCE)}; {said}")
 
     async def _read_manifest(self, round_id: RoundId) -> tuple[Digest, Manifest]:
         """Return the hash of a round's standing result, and its manifest; the model is fetched beside it."""

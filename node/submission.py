@@ -33,10 +33,8 @@ from node.upload_watch import UploadWatch, foresee_shortage
 PROOF_LIMIT = 5.0  # seconds to ask the Superlink for a proof, before the commit is revealed
 FUTILE = 3  # forced commits in a row, of rounds that never closed, after which no more gas is spent
 FORCE_RESERVE, MOST_RESERVE = 0.25, 60.0  # part of the commit period, and seconds at most, that forcing has
-SHORTEST_TRY, LONGEST_TRY = (
-    0.5,
-    10.0,
-)  # seconds of one attempt, where commit or reveal is due on chain and not there yet
+# seconds of one attempt, where commit or reveal is due on chain and not there yet
+SHORTEST_TRY, LONGEST_TRY = 0.5, 10.0
 LINE = "line"  # a round's fact: why its line is too slow, "" where it was not
 # what a node learns of a commit that is its own and not this daemon's
 TWICE = (

@@ -31,9 +31,8 @@ from node.uses import UseLog
 
 T = TypeVar("T")
 AGAIN = 0.05  # seconds until a round that changed meanwhile is played again
-PASSED = (
-    "passed_opening"  # a round's fact: the opening that this node sits out, whatever its journal says later
-)
+# a round's fact: the opening that this node sits out, whatever its journal says later
+PASSED = "passed_opening"
 MOST_MISSED = 50  # rounds back for which the journal says that this daemon was away
 AWAY = "this daemon was not there while commits were open; keep it running"
 SLOW = (

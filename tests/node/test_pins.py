@@ -171,6 +171,30 @@ async def test_conclude__manifest_cannot_be_had__its_update_is_unpinned_once_the
     assert (await node.held(cid))[0] is is_held
 
 
+async def test_conclude__manifest_comes_after_a_demand_for_it__is_read(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    async def read(_: object) -> str:
+        if not done:
+            await asyncio.Event().wait()
+        return "manifest"
+
+    async def demand(_: object) -> str:
+        done.append("demanded")
+        return "it is too late"
+
+    monkeypatch.setattr(node.outcomes, "_reader", Reader(Phase.POSTED))
+    monkeypatch.setattr(node.outcomes, "_defence", SimpleNamespace(demand=demand))
+    monkeypatch.setattr(node.outcomes, "_read_manifest", read)
+    monkeypatch.setattr("node.outcomes.DEMAND_PART", 0)
+    monkeypatch.setattr("node.outcomes.LEAST_PATIENCE", 0.01)
+    found: object = await node.outcomes._get_manifest(ROUND)
+    assert found == "manifest"
+    assert done == ["demanded"]
+
+
 async def test_release__round_not_ended__its_update_stays_pinned(node: Node) -> None:
     cid = await node.signs(ROUND, b"update")
     node.journal.reach(TASK, ROUND, Step.REVEALED)
