@@ -43,6 +43,7 @@ from dao.chain.signer import Signer
 from dao.chain.task_follower import TaskFollower
 from dao.content.assembly import ContentSources
 from dao.content.cards import fetch_card
+from dao.core.engine.backend import get_loops
 from dao.core.formats.layout import Layout
 from dao.core.types import Address, RoundId, Rules, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError, NotFound
@@ -202,8 +203,10 @@ async def open_superlink(
         )
         stack.push_async_callback(service.stop)
         # warms the app's process up, and finds out now whether app, model and shards fit; members fetch the app meanwhile, so that
-        # the first round need not wait until it is imported at each of them
-        await try_loss(evaluator, base.path, shards.paths[0])
+        # the first round need not wait until it is imported at each of them, nor until the arithmetic is loaded here
+        await asyncio.gather(
+            try_loss(evaluator, base.path, shards.paths[0]), asyncio.to_thread(get_loops, rules.chunks)
+        )
         growth = await _explain_growth(
             *(chain, task, rules, base.model.layout, shards),
             *(settings.content.kept, len(store.replicas)),

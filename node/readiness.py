@@ -12,6 +12,7 @@ from dao.app.frozen_base import fetch_frozen_base, place_frozen_base
 from dao.chain.final_reader import FinalReader
 from dao.content.cards import fetch_card
 from dao.core.constants import MAX_CARD
+from dao.core.engine.backend import get_loops
 from dao.core.formats.app_settings import Setting
 from dao.core.formats.card import Card
 from dao.core.types import Digest, RoundId, Rules, TaskId, hex_of
@@ -58,10 +59,12 @@ class SupernodeReadiness:
         self._card: Digest | None = None  # whose settings it has
 
     async def prepare(self, last_round: RoundId, is_idle: bool) -> None:
-        """Start the app with the data; while idle, ask for a missing app until it is here, or a round opens."""
+        """Start the app with the data, and load the arithmetic; while idle, ask for a missing app until it is here, or a round opens."""
         for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
             try:
-                await (await self.get_trainer(await self._reader.read_rules())).start()
+                rules = await self._reader.read_rules()
+                trainer = await self.get_trainer(rules)
+                await asyncio.gather(trainer.start(), asyncio.to_thread(get_loops, rules.chunks))
             except DaoError as error:  # each round tries it again
                 self._notes.write(str(error))
                 self._log.warning("not ready", last_round=last_round, error=str(error))

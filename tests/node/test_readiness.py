@@ -23,7 +23,7 @@ from node.supernode import Supernode
 pytestmark = pytest.mark.asyncio
 
 
-CARD = Digest(b"card".ljust(32))
+CARD, CHUNKS = Digest(b"card".ljust(32)), 10_000
 
 
 class Reader:
@@ -38,7 +38,7 @@ class Reader:
         return 0
 
     async def read_rules(self) -> Any:
-        return SimpleNamespace(app_hash=bytes(32), card=CARD)
+        return SimpleNamespace(app_hash=bytes(32), card=CARD, chunks=CHUNKS)
 
     async def wait_next_round(self, *_: int) -> int:
         self._waits -= 1
@@ -81,6 +81,13 @@ class Unfit:
         pass
 
 
+class Fit(Unfit):
+    """The trainer of one that can."""
+
+    async def start(self) -> None:
+        pass
+
+
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("node.readiness.unpack", lambda *_: None)
@@ -90,12 +97,12 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def said(
-    content: Content, apps: Path, waits: int = 1, *, is_approved: bool = True
+    content: Content, apps: Path, waits: int = 1, *, is_approved: bool = True, trains: Unfit | None = None
 ) -> list[dict[str, Any]]:
     """What a node logs until it waits for a round, or has done so several times."""
     reader: Any = Reader(waits)
     client: Any = SimpleNamespace(address="superlink.example:8600")
-    store, trainer = cast("LayeredStore", content), cast("Any", Unfit())
+    store, trainer = cast("LayeredStore", content), cast("Any", trains or Unfit())
     approvals = Approvals(apps)
     if is_approved:
         approvals.approve(TaskId(1), Digest(bytes(32)), CARD)
@@ -148,6 +155,15 @@ async def test_start__app_cannot_read_the_data__says_so_before_any_round(
         StateNotes(tmp_path, 1).read() == "load: FileNotFoundError: mine.csv"
     )  # as `dao node status` shows it
     assert (found["event"], found["error"]) == ("not ready", "load: FileNotFoundError: mine.csv")
+
+
+async def test_start__app_and_data_are_there__loads_the_arithmetic_and_is_ready(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[int] = []
+    monkeypatch.setattr("node.readiness.get_loops", loaded.append)
+    (found,) = await said(Content(bundle, misses=0), tmp_path, trains=Fit())
+    assert (found["event"], loaded) == ("ready", [CHUNKS])
 
 
 async def test_start__app_is_not_approved__says_what_its_owner_does_and_fetches_nothing(
