@@ -137,7 +137,10 @@ contract GradientVote is IGradientVote, IProver {
         else emit GradientJudged(task, round, verdict, c.forWrong, c.forRight, 0);
         if (verdict != Verdict.Wrong || r.phase == IRounds.Phase.Finalized) return;
         uint256 before = token.balanceOf(address(this));
-        IRounds.Result memory any; // Disputes compares neither where a prover calls itself
+        // Disputes compares neither where a prover calls itself
+        // slither-disable-next-line uninitialized-local
+        IRounds.Result memory any;
+        // slither-disable-next-line uninitialized-local
         IStatements.Statement memory statement;
         disputes.convict(address(this), CLAIM, task, round, any, statement, "");
         token.safeTransfer(accuser, token.balanceOf(address(this)) - before);

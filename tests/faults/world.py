@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
@@ -26,7 +26,7 @@ from dao.core.formats.layout import Layout, compute_model_root, compute_model_si
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
 from dao.demo.status_reader import StatusReader
-from dao.errors import Reverted
+from dao.errors import Reorged, Reverted
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from node import status as node_status
@@ -207,7 +207,12 @@ class World:
         return following
 
     async def round(self, round_id: RoundId) -> RoundState:
-        return await Coordinator(self.chain).round_of(self.task, round_id, self.chain.head().number)
+        """Read a round at the newest block, and at another where a reorg takes that."""
+        async with asyncio.timeout(LIMIT):
+            while True:
+                with suppress(Reorged):
+                    return await Coordinator(self.chain).round_of(self.task, round_id, self.chain.head())
+                await self.chain.changed(1)
 
     async def newest(self) -> RoundId:
         return (await Coordinator(self.chain).task_of(self.task, self.chain.head().number)).last_round

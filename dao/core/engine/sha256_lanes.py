@@ -132,10 +132,9 @@ def _describe(_context: Any, _state: Any, _at: Any, _offset: Any, _are_sums: Any
     return types.void(types.uintp, types.uintp, types.uintp, types.boolean), generate
 
 
-_compress: Any = intrinsic(
-    _describe
-)  # of addresses: of the states, and of the addresses where messages begin
-# What only its address is used of is freed at once in compiled code: all memory belongs to the callers.
+# It takes addresses: of the states, and of the addresses where messages begin. What only its address is used of is freed at once
+# in compiled code: all memory belongs to the callers.
+_compress: Any = intrinsic(_describe)
 
 
 @kernel(*[types.uintp] * 2, *[types.int64] * 2, types.boolean)
