@@ -34,8 +34,9 @@ from node.approvals import Approvals
 from node.journal import Step, SupernodeJournal
 from node.rewards import claim, read_standing
 from node.settings import NodeSettings, TaskSettings, write_task
+from tests.faults.daemon import Daemon
 from tests.faults.desk import Desk, Training
-from tests.faults.process import LIMIT, LOOK, Process, until
+from tests.faults.process import LIMIT, LOOK, until
 from tests.faults.proxy import Proxy
 from tests.support import RULES, Member, Network
 
@@ -51,47 +52,6 @@ def rows(seed: int) -> dict[str, np.ndarray]:
     """Noise about a mean that many rounds do not reach."""
     generator = np.random.Generator(np.random.Philox(seed))
     return {"x": (50 + generator.standard_normal((ROWS, VALUES))).astype(np.float32)}
-
-
-@dataclass
-class Daemon:
-    """What may be started again and again in one home folder."""
-
-    name: str
-    home: Path
-    role: str
-    runtime: Path
-    process: Process | None = None
-    shown: int = 0  # lines
-
-    @property
-    def running(self) -> Process:
-        assert self.process is not None
-        return self.process
-
-    async def start(self, **extra: str) -> Process:
-        """Start it with more variables of the environment."""
-        self.show()
-        self.shown = 0
-        environment = {"HOME": str(self.home), "COMMONWEIGHT_RUNTIME": str(self.runtime)} | extra
-        arguments = (self.role, "start", "--home", self.home)
-        self.process = await Process.start(self.name, arguments, environment)
-        return self.process
-
-    def show(self) -> None:
-        """Print what it said since the last time."""
-        lines = self.process.lines if self.process is not None else []
-        for line in lines[self.shown :]:
-            print(f"{self.name}: {line}")  # noqa: T201
-        self.shown = len(lines)
-
-    async def kill(self) -> None:
-        await self.running.kill()
-
-    async def restart(self, **extra: str) -> None:
-        """Kill it and start it again."""
-        await self.kill()
-        await self.start(**extra)
 
 
 @dataclass
@@ -393,8 +353,9 @@ async def key(home: Path) -> Signer:
 
 def write_config(home: Path, network: Network, first: str) -> None:
     network.deployment.save(home / "deployment.json")
-    lines = [first, "[chain]", f'rpc = "{network.anvil.ws}"', "[sandbox]", 'mode = "auto"']
-    (home / "config.toml").write_text("\n".join(lines) + "\n")
+    (home / "config.toml").write_text(
+        f'{first}\n[chain]\nrpc = "{network.anvil.ws}"\n[sandbox]\nmode = "auto"\n'
+    )
 
 
 def _free_port() -> int:
