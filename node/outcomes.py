@@ -167,9 +167,10 @@ class Outcomes:
 
     async def _get_manifest(self, round_id: RoundId) -> tuple[Digest, Manifest]:
         """As `_read_manifest`, for a while: what nobody gives is demanded on chain while that is in time, and still asked for."""
-        rules, said = await self._reader.read_rules_of(round_id), ""
+        rules, said, waited = await self._reader.read_rules_of(round_id), "", 0.0
         first = min(PATIENCE, max(DEMAND_PART * rules.challenge_period, LEAST_PATIENCE))
         for patience in (first, PATIENCE - first):
+            waited += patience
             try:
                 async with asyncio.timeout(patience):
                     return await self._read_manifest(round_id)
@@ -177,7 +178,7 @@ class Outcomes:
                 said = said or await self._defence.demand(round_id)
             if (await self._reader.read_state(round_id)).phase in UNDONE:
                 break
-        raise NotFound(f"{HIDDEN.format(PATIENCE)}; {said}")
+        raise NotFound(f"{HIDDEN.format(waited)}; {said}")
 
     async def _read_manifest(self, round_id: RoundId) -> tuple[Digest, Manifest]:
         """Return the hash of a round's standing result, and its manifest; the model is fetched beside it."""

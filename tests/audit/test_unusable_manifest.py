@@ -245,6 +245,7 @@ async def test_conclude__manifest_is_kept_from_all_in_a_short_window__demanded_w
     async with site(stage, (result, b"hidden"), tmp_path) as node:
         rules = replace(await FinalReader(node.chain, stage.world.task).read_rules(), challenge_period=4)
         monkeypatch.setattr(FinalReader, "read_rules_of", AsyncMock(return_value=rules))
+        monkeypatch.setattr("node.outcomes.LEAST_PATIENCE", 1.0)
         concluding = node.concludes()
         await node.lets_demand_pass()
         await concluding
