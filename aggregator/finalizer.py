@@ -13,6 +13,7 @@ from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
 from dao.core.round_machine import (
+    STANDING,
     UNDECIDED,
     compute_challenge_deadline,
     compute_resolve_deadline,
@@ -23,7 +24,6 @@ from dao.core.types import Phase, Result, RoundId, RoundState, Rules, TaskId, Ti
 from dao.errors import ChainError, DaoError, Reverted
 from dao.runtime.failpoint import failpoint
 
-STANDING = (Phase.POSTED, Phase.FROZEN)
 IDLE = 3600  # seconds of block time until all rounds are checked again without news
 RETRY = 2  # seconds after a failure
 LONGEST = 10  # seconds of block time that what is due waits for the next result, to be sent with it

@@ -1,6 +1,7 @@
 """Concludes rounds: reads what came of each for this node from the result's manifest, and journals it."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -134,11 +135,11 @@ class Outcomes:
         Else the updates of rounds whose manifest nobody gives would stay pinned for ever.
         """
         self._log.error("no outcome", round=round_id, error=reason)
-        is_over = (await self._reader.read_state(round_id)).phase in OVER
-        step = Step.ENDED if is_over else self._journal.note_of(self._task, round_id).step
-        self._journal.reach(self._task, round_id, step, reason)
-        if is_over:
-            await self._release()
+        self._journal.reach(self._task, round_id, self._journal.note_of(self._task, round_id).step, reason)
+        with suppress(DaoError):  # the chain has no answer
+            if (await self._reader.read_state(round_id)).phase in OVER:
+                self._journal.reach(self._task, round_id, Step.ENDED, reason)
+                await self._release()
 
     async def _drop_older(self, round_id: RoundId, update: Cid) -> None:
         """Drop the older one of the newest update and this one, unless they are the same."""

@@ -20,7 +20,7 @@ from dao.chain.block_clock import BlockClock
 from dao.chain.client import Chain
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
-from dao.core.round_machine import compute_challenge_deadline
+from dao.core.round_machine import STANDING, compute_challenge_deadline
 from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.errors import AuditError, DaoError, RuleError
 from dao.store.layered import LayeredStore
@@ -39,7 +39,6 @@ GRADIENTS = ("gate gradient", "reference gradient")  # checks of what jurors jud
 LIMIT = 3600.0  # seconds of one audit at most
 MOST_BEHIND = 8  # rounds back that are looked at: by a daemon which starts, and where blocks are gone
 _NO_RESULT = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
-_STANDING = (Phase.POSTED, Phase.FROZEN)
 _log = structlog.get_logger()
 
 
@@ -78,7 +77,7 @@ class RoundAuditor:
     async def look(self, round_id: RoundId, reorgs: int) -> None:
         """Wait for a round's result, or until blocks are gone since `reorgs` was this, and audit it where it is drawn and may yet be proven wrong."""
         state = await self.reader.wait_leaving(round_id, _NO_RESULT, reorgs)
-        if state.phase not in _STANDING or not self.is_drawn(state) or self._is_audited(round_id, state):
+        if state.phase not in STANDING or not self.is_drawn(state) or self._is_audited(round_id, state):
             return
         said, may_stand = await self.check(round_id, state)
         _log.info("audited", task=self.task, round=round_id, found=said)
@@ -100,7 +99,6 @@ class RoundAuditor:
     async def check(self, round_id: RoundId, state: RoundState) -> tuple[str, bool]:
         """Audit a round and prove what is wrong; return what was found, and whether nothing was done against it."""
         rules = await self.reader.read_rules_of(round_id)
-        unusable = ""
         limit = min(LIMIT, max(0.0, compute_challenge_deadline(rules, state) - self.clock.now()))
         try:
             async with asyncio.timeout(limit):
@@ -111,13 +109,11 @@ class RoundAuditor:
         except TimeoutError:
             return f"not audited: it took longer than {limit:.0f} s", True
         except UnusableManifest as error:
-            proof, unusable = None, str(error)
+            return f"{_describe(checks)}; {await self.defence.contest(round_id, str(error))}", False
         except (DaoError, OSError) as error:
             return f"not audited: {error}", True
         # not within the limit: what is announced is shown, too
-        if unusable:
-            outcome = await self.defence.contest(round_id, unusable)
-        elif proof is not None:
+        if proof is not None:
             outcome = await self.defence.prove(round_id, proof)
         elif any(check.outcome is Outcome.FAILED and check.name in GRADIENTS for check in checks):
             outcome = await self.defence.accuse_gradients(round_id)

@@ -15,6 +15,7 @@ from dao.chain.disputes import Demandable, Disputes
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.core.round_machine import (
+    STANDING,
     compute_challenge_deadline,
     compute_earliest_abort,
     compute_resolve_deadline,
@@ -122,7 +123,7 @@ class RoundEnder:
 
     async def _list_demands(self, rounds: dict[RoundId, RoundState]) -> list[Ending]:
         """Return the open demands of rounds that stand; where one is past its deadline, its end voids the round."""
-        standing = {r: s for r, s in rounds.items() if s.phase in (Phase.POSTED, Phase.FROZEN)}
+        standing = {r: s for r, s in rounds.items() if s.phase in STANDING}
         return [
             Ending(EXPIRE, one.round, standing[one.round], one.deadline, one.place)
             for one in await list_open_demands(self._chain, self._task, standing)
@@ -170,7 +171,7 @@ def find_end(rules: Rules, state: RoundState, parent: Phase) -> tuple[str, float
 
     With its parent a round may end at once: then there is no second.
     """
-    is_posted = state.phase in (Phase.POSTED, Phase.FROZEN)
+    is_posted = state.phase in STANDING
     if parent is Phase.VOID:
         return (VOID if is_posted else ABORT), None
     if not is_posted:

@@ -20,7 +20,8 @@ from dao.chain.signer import recover
 from dao.core.formats.manifest import Node
 from dao.core.formats.reasons import format_tokens
 from dao.core.formats.signed_messages import compute_commit_digest
-from dao.core.types import Address, Phase, RoundId, TaskId, hex_of
+from dao.core.round_machine import STANDING
+from dao.core.types import Address, RoundId, TaskId, hex_of
 from dao.errors import DaoError, DecodeError, Reverted
 from dao.proofs.leaf_places import DemandTree, LeafPlace
 from dao.proofs.suspicions import Receipt
@@ -36,7 +37,6 @@ UNASKED = "its content was not demanded on chain: {}"
 UNSHOWN = "its {} was demanded on chain, and nobody showed it: the round is void"
 FALLEN = "its {} was demanded on chain, and the round stands no longer"
 SHOWN = "its {} was demanded on chain, and shown there"
-STANDING = (Phase.POSTED, Phase.FROZEN)
 WAIT = 60.0  # seconds without a new block until a demand is looked at again
 _log = structlog.get_logger()
 
@@ -122,9 +122,8 @@ class SelfDefence:
                     ended = await end_demand(self.chain, self.sender, self.task, round_id, place)
                     return (UNSHOWN if ended.convicted else FALLEN).format(place), False
                 await self.chain.changed(WAIT)
-            if (
-                await Coordinator(self.chain).round_of(self.task, round_id, self.chain.final())
-            ).phase not in STANDING:
+            state = await Coordinator(self.chain).round_of(self.task, round_id, self.chain.final())
+            if state.phase not in STANDING:
                 return FALLEN.format(place), False
         except DaoError as error:
             return UNASKED.format(error), True

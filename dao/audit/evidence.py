@@ -37,7 +37,7 @@ from dao.store.source import MAX_CONTENT, Source
 HIDDEN = (
     "the node of the chain does not show {} as the contracts have it; use another, or check deployment.block"
 )
-TRIES = 3  # to read a content that a store drops
+TRIES = 3  # to read or hold a content that a store drops
 PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.gradient_client import GradientClient
-from dao.audit.evidence import fetch, read_manifest
+from dao.audit.evidence import TRIES, fetch, read_manifest
 from dao.audit.findings import Missing
 from dao.audit.posted_round import Place, PostedRound, read_posted, require_named
 from dao.audit.round_content import RoundContent
@@ -25,7 +25,6 @@ from dao.errors import AppError, ContentError, DecodeError, RuleError
 from dao.runtime.file_links import link_or_copy
 from dao.store.source import Source
 
-TRIES = 3  # to hold a content that a store drops
 NAMES = {True: "gate gradient", False: "reference gradient"}  # by whether it is that of the gate
 
 

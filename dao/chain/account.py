@@ -45,9 +45,8 @@ class SenderAccount:
 
         Reverted when it would be refused, RuleError when it needs more than `most`, NoMoney when there is none for it.
         """
-        head = self._chain.head().number
         try:
-            answer = await self._ask_estimate(call, head)
+            answer = await self._ask_estimate(call)
         except NodeError as error:
             if NO_MONEY.search(error.reason):
                 raise self.no_money(call) from None
@@ -61,13 +60,13 @@ class SenderAccount:
         padded = max(estimate, min(estimate * 3 // 2 + _GAS_MARGIN, _GAS_CAP))
         return padded if most is None else min(padded, most)
 
-    async def _ask_estimate(self, call: Call, at: BlockNumber) -> Any:
-        """Ask for a call's gas at a block, and at the newest where it is refused and a block has come since.
+    async def _ask_estimate(self, call: Call) -> Any:
+        """Ask for a call's gas at the head, and at the newest block where it is refused and that is a later one.
 
         The newer one may have what the call needs; and Anvil, while it mines a block, estimates at the one before with
         the new state, in which a checkpoint of votes can already be a second ahead.
         """
-        params = self.call_params(call)
+        params, at = self.call_params(call), self._chain.head().number
         try:
             return await self._chain.ask(ESTIMATE, params, at, call.label)
         except Reverted:

@@ -12,7 +12,8 @@ from dao.core.constants import ATTESTERS, FORCED_REVEAL_MARGIN
 from dao.core.types import Address, Digest, Phase, RoundState, Rules, Timestamp, Wei
 from dao.errors import RuleError
 
-UNDECIDED = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
+STANDING = (Phase.POSTED, Phase.FROZEN)
+UNDECIDED = (Phase.OPEN, Phase.CLOSED, *STANDING)
 
 
 def compute_commit_deadline(rules: Rules, state: RoundState) -> Timestamp:

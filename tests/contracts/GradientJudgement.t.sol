@@ -32,18 +32,9 @@ contract GradientJudgementTest is Voting {
     function test_convict__jury_and_nobody_has_the_statement__for_the_jury_alone() public {
         uint64 round = accused();
         IRounds.Result memory any;
-        IStatements.Statement memory statement;
-        bytes32 proof = keccak256(abi.encode(address(jury), uint8(0), task, round, bytes("")));
-        vm.prank(ANYONE);
-        disputes.announce(keccak256(abi.encode(ANYONE, proof)));
-        vm.roll(block.number + 1);
-        vote(round, votes(true, true, true));
-        bytes memory call = abi.encodeCall(
-            IDisputes.convict,
-            (address(jury), 0, task, round, any, statement, "")
-        );
+        IStatements.Statement memory none;
         bytes memory expected = abi.encodeWithSelector(IDisputes.WrongResult.selector, task, round);
-        refuses(ANYONE, address(disputes), call, expected);
+        refusesEarly(round, any, none, expected);
         judge(round);
         eq(phase(round), IRounds.Phase.Void);
     }
@@ -244,6 +235,24 @@ contract GradientJudgementTest is Voting {
 
     function test_check__without_a_majority__not_guilty() public {
         uint64 round = accused();
+        bytes memory expected = abi.encodeWithSelector(IProver.NotGuilty.selector);
+        refusesEarly(round, result(round), statement(round), expected);
+        judge(round);
+        eq(token.balanceOf(node(0)), BOND);
+        bytes memory data = abi.encodeCall(
+            IProver.check,
+            (IProver.Case(task, round, result(round), statement(round)), 1, "")
+        );
+        no(ANYONE, data, expected);
+    }
+
+    /// @dev Who announced the jury's proof before its votes were there takes nothing of the accuser's.
+    function refusesEarly(
+        uint64 round,
+        IRounds.Result memory stated,
+        IStatements.Statement memory statement_,
+        bytes memory expected
+    ) private {
         bytes32 proof = keccak256(abi.encode(address(jury), uint8(0), task, round, bytes("")));
         vm.prank(ANYONE);
         disputes.announce(keccak256(abi.encode(ANYONE, proof)));
@@ -251,17 +260,8 @@ contract GradientJudgementTest is Voting {
         vote(round, votes(true, true, true));
         bytes memory data = abi.encodeCall(
             IDisputes.convict,
-            (address(jury), 0, task, round, result(round), statement(round), "")
+            (address(jury), 0, task, round, stated, statement_, "")
         );
-        bytes memory expected = abi.encodeWithSelector(IProver.NotGuilty.selector);
-        // who announced early takes nothing of the accuser's
         refuses(ANYONE, address(disputes), data, expected);
-        judge(round);
-        eq(token.balanceOf(node(0)), BOND);
-        data = abi.encodeCall(
-            IProver.check,
-            (IProver.Case(task, round, result(round), statement(round)), 1, "")
-        );
-        no(ANYONE, data, expected);
     }
 }

@@ -17,8 +17,9 @@ from dao.chain.deploy import TOKEN
 from dao.chain.event_types import RoundEvent
 from dao.chain.gradient_votes import GradientVerdict, GradientVotes
 from dao.chain.vote_events import GradientAccused, GradientJudged, JurorFined, VoteCommitted, VoteRevealed
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import FLOAT
-from dao.core.types import Phase, RoundId, Wei
+from dao.core.types import Digest, Phase, RoundId, Wei
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from node.approvals import Approvals
@@ -234,11 +235,22 @@ async def test_serve__killed_between_any_two_steps__nothing_is_sent_twice(
             assert (await Coordinator(chain).round_of(world.task, ROUND, chain.head())).phase is Phase.VOID
 
 
-async def hide_gradient(world: World) -> None:
-    """Delete the first round's published gradient, which nobody else has."""
-    gradient = (await world.manifest(1)).gradient
-    assert gradient is not None
-    (await DiskStore(world.home / "store").get(gradient)).unlink()
+async def hide(world: World, content: Cid | Digest | None) -> None:
+    """Delete a content of the Superlink's, which nobody else has."""
+    assert content is not None
+    (await DiskStore(world.home / "store").get(content)).unlink()
+
+
+async def accuse_of_missing(world: World, juror: GradientJuror) -> None:
+    """Accuse the round, of which jurors miss a content: they wait for it, and then find it wrong."""
+    await juror.sender.send(GradientVotes(juror.chain).accuse(world.task, ROUND))
+    await reach(world, GradientAccused, 1)
+    assert not await world.past(VoteCommitted)  # it may come yet
+    world.skip(MOVE - MOVE // 4)
+    await reach(world, VoteCommitted, 3)
+    world.skip(MOVE)
+    (judged,) = await reach(world, GradientJudged, 1)
+    assert judged.verdict == GradientVerdict.WRONG
 
 
 async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_to_vote(
@@ -248,20 +260,13 @@ async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_t
         posted(network, assignment, evaluator, tmp_path, 1.0, 3) as world,
         jurors(world, tmp_path, evaluator, range(3), checkers=3) as made,
     ):
-        await hide_gradient(world)
+        await hide(world, (await world.manifest(1)).gradient)
         judgement = await made[0].check(ROUND)
         assert judgement is not None
         assert not judgement.is_wrong  # by what the result binds, which is what this member computes
         assert not await world.past(GradientAccused)
         async with running([replace(juror, checkers=0) for juror in made]):
-            await made[0].sender.send(GradientVotes(made[0].chain).accuse(world.task, ROUND))
-            await reach(world, GradientAccused, 1)
-            assert not await world.past(VoteCommitted)  # it may come yet
-            world.skip(MOVE - MOVE // 4)
-            await reach(world, VoteCommitted, 3)
-            world.skip(MOVE)
-            (judged,) = await reach(world, GradientJudged, 1)
-            assert judged.verdict == GradientVerdict.WRONG
+            await accuse_of_missing(world, made[0])
 
 
 async def test_serve__manifest_is_kept_from_all__is_judged_without_a_statement(
@@ -271,16 +276,9 @@ async def test_serve__manifest_is_kept_from_all__is_judged_without_a_statement(
         posted(network, assignment, evaluator, tmp_path, 1.0, 3) as world,
         jurors(world, tmp_path, evaluator, range(3), checkers=0) as made,
     ):
-        digest = (await world.result(ROUND)).manifest_digest
-        (await DiskStore(world.home / "store").get(digest)).unlink()
+        await hide(world, (await world.result(ROUND)).manifest_digest)
         async with running(made):
-            await made[0].sender.send(GradientVotes(made[0].chain).accuse(world.task, ROUND))
-            await reach(world, GradientAccused, 1)
-            world.skip(MOVE - MOVE // 4)
-            await reach(world, VoteCommitted, 3)
-            world.skip(MOVE)
-            (judged,) = await reach(world, GradientJudged, 1)
-            assert judged.verdict == GradientVerdict.WRONG
+            await accuse_of_missing(world, made[0])
         assert (await world.state(ROUND)).phase is Phase.VOID
 
 
@@ -291,7 +289,7 @@ async def test_check__another_gradient_and_its_content_is_kept_from_all__is_no_r
         posted(network, assignment, evaluator, tmp_path, 1.01, 3) as world,
         jurors(world, tmp_path, evaluator, range(1), checkers=3) as made,
     ):
-        await hide_gradient(world)
+        await hide(world, (await world.manifest(1)).gradient)
         judgement = await made[0].check(ROUND)
         assert judgement is not None
         assert (judgement.is_wrong, judgement.is_missing) == (True, True)

@@ -11,9 +11,10 @@ import pytest
 
 from dao.chain.signer import Signer
 from dao.core.commits import Reveal
+from dao.core.formats import reasons
 from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, Domain, Phase, RoundId, TaskId
-from dao.errors import ContentError, NotFound
+from dao.errors import ContentError, NotFound, RpcError
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
@@ -148,6 +149,27 @@ async def test_conclude__round_is_aborted_meanwhile__its_update_is_unpinned(
     await node.outcomes._running[ROUND]
     assert node.journal.note_of(TASK, ROUND).step is Step.ENDED
     assert await node.held(cid) == (False, False)
+
+
+async def test_conclude__chain_gives_no_answer__the_reason_is_kept_and_a_later_process_asks_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(Phase.ABORTED)
+
+    async def fail(_: object) -> SimpleNamespace:
+        raise RpcError("ws://chain.example: nobody answers")
+
+    monkeypatch.setattr(reader, "read_state", fail)
+    cid = await node.signs(ROUND, b"update")
+    node.journal.reach(TASK, ROUND, Step.REVEALED)
+    entry = node.journal.commit_of(TASK, ROUND, ROOT)
+    assert entry is not None
+    monkeypatch.setattr(node.outcomes, "_reader", reader)
+    node.outcomes.conclude(ROUND, entry)
+    await node.outcomes._running[ROUND]
+    note = node.journal.note_of(TASK, ROUND)
+    assert (note.step, note.reason) == (Step.REVEALED, reasons.NO_RESULT)
+    assert await node.held(cid) == (True, True)
 
 
 @pytest.mark.parametrize(("phase", "is_held"), [(Phase.FINALIZED, False), (Phase.POSTED, True)])

@@ -31,8 +31,7 @@ ABSENT = _absent()
 
 def compute_root(hashes: bytes, depth: int) -> Digest:
     """Return the root over hashes of leaves that lie side by side; RuleError when the tree has no room for them."""
-    (root,) = deque(_levels(hashes, depth), maxlen=1)  # a level at a time: all of them take as much again
-    return Digest(root)
+    return _find_last(_levels(hashes, depth))
 
 
 def compute_roots(pieces: Iterable[Sequence[bytes]], leaves: int, depth: int) -> list[Digest]:
@@ -74,16 +73,14 @@ class _GrowingTree:
             del self._leaves[:size]
 
     def _close_group(self, hashes: bytes) -> None:
-        (root,) = deque(_levels(hashes, self._height, loops=self._loops), maxlen=1)
-        self._roots += root
+        self._roots += _find_last(_levels(hashes, self._height, loops=self._loops))
 
     def compute_root(self) -> Digest:
         """Return the root over all leaves, of which there are no more."""
         if self._leaves:
             self._close_group(bytes(self._leaves))
-        above = _levels(bytes(self._roots), self._depth - self._height, self._height, self._loops)
-        (root,) = deque(above, maxlen=1)
-        return Digest(root)
+        height = self._depth - self._height
+        return _find_last(_levels(bytes(self._roots), height, self._height, self._loops))
 
 
 def compute_totals_root(totals: Sequence[RunningTotals], chunks: int, depth: int) -> Digest:
@@ -131,6 +128,12 @@ def verify(root: Digest, leaf: bytes, index: int, proof: Sequence[bytes], depth:
         node = sha256(sibling + node if index & 1 else node + sibling).digest()
         index >>= 1
     return node == root
+
+
+def _find_last(levels: Iterator[bytes]) -> Digest:
+    """Return the root, the last level: one is kept at a time, for all of them take as much again."""
+    (root,) = deque(levels, maxlen=1)
+    return Digest(root)
 
 
 def _check_room(leaves: int, depth: int) -> None:
