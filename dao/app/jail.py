@@ -199,7 +199,7 @@ def _confine(plan: Plan) -> None:
         if int(name) not in keep:
             with suppress(OSError):
                 os.close(int(name))
-    os.setsid()
+    os.setpgrp()  # no session: that would have a priority of its own
     linux.drop_capabilities()
     linux.control_process(linux.PR_SET_NO_NEW_PRIVS, 1)
     refuse_calls()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dao.app.jail_plan import ROOT
+from dao.app.priority import lower_priority
 from dao.app.sandbox import AUTO, Sandbox, SandboxSettings, choose_maker, show_plainly
 from dao.core.formats.canonical import read_json
 from dao.errors import AppCrashed, AppError, AppTimeout, ContentError, DecodeError
@@ -31,7 +32,6 @@ _LONGEST_ERROR = 2000  # letters of an app's words in an error
 _TAIL = 4096  # bytes of the log that an error may quote from
 LARGEST_LOG = 16 << 20  # bytes; the end of a larger one is moved to a file beside it, and it starts anew
 _BOUND_SECONDS = 5.0  # between looks at its size while the app is idle
-LOW_PRIORITY = 5  # of 19 to -20: a quarter of a busy core, for a juror has a minute to vote
 _ENDING = 2.0  # seconds for a process that has closed its line to end by itself
 
 # import numpy first, from the app's environment; then one module of ours, without the packages beside it
@@ -180,9 +180,7 @@ class AppProcess:
                     start_new_session=True,
                 )
             if command.yields:
-                with contextlib.suppress(ProcessLookupError):  # a call finds out
-                    lowest = max(LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, 0))
-                    os.setpriority(os.PRIO_PGRP, self._process.pid, lowest)
+                await lower_priority(self._process.pid)
         except BaseException as error:
             ours.close()
             await self.stop()

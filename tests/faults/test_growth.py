@@ -3,8 +3,10 @@
 What becomes of models and updates, tests/aggregator/test_retention.py tries, and `script/bench store` measures.
 """
 
+import os
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -50,15 +52,22 @@ def keep_few_rounds(world: World) -> None:
 
 def measure(home: Path) -> int:
     """Measure what does not end by itself, in bytes; of databases what they hold, wherever it lies now."""
-    files = (path for path in home.rglob("*") if path.relative_to(home).parts[0] not in BY_SETTING)
-    return sum(measure_file(path) for path in files if not path.name.endswith(BOUNDED))
+    return sum(measure_file(path) for path in find_files(home) if not path.name.endswith(BOUNDED))
+
+
+def find_files(home: Path) -> Iterator[Path]:
+    """Find the files of a home whose daemon goes on: os.walk bears folders that end meanwhile, rglob does not."""
+    for folder, subfolders, names in os.walk(home):
+        if Path(folder) == home:
+            subfolders[:] = [name for name in subfolders if name not in BY_SETTING]
+        yield from (Path(folder) / name for name in names)
 
 
 def measure_file(path: Path) -> int:
     if path.suffix == ".db":
         return measure_database(path)
     try:
-        return path.stat().st_size if path.is_file() else 0
+        return path.stat().st_size
     except FileNotFoundError:  # the daemon goes on meanwhile
         return 0
 
