@@ -24,8 +24,8 @@ from dao.chain.gradient_votes import GradientCase, GradientVerdict, GradientVote
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.vote_events import GradientAccused
-from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Timestamp
-from dao.errors import DaoError, Reverted
+from dao.core.types import Address, BlockNumber, Digest, Phase, RoundId, TaskId, Timestamp
+from dao.errors import DaoError, Reorged, Reverted
 from dao.runtime.backoff import pauses
 from dao.runtime.side_tasks import open_side_tasks
 from dao.store.source import Source
@@ -155,24 +155,33 @@ class GradientJuror:
     async def _vote(self, round_id: RoundId, case: GradientCase) -> None:
         votes, at = GradientVotes(self.chain), self.chain.final()
         ballot = await votes.ballot_of(self.task, round_id, self.node, at)
+        result = await self._read_result(round_id)
         if not any(ballot.commitment) and at.timestamp < case.commit_end:
-            is_wrong = await self._decide(round_id, case)
-            vote = self.journal.vote(self.task, round_id, is_wrong=is_wrong)
+            is_wrong = await self._decide(round_id, result, case)
+            vote = self.journal.vote(self.task, round_id, result, is_wrong=is_wrong)
             place = self.node, self.task, round_id
             commitment = compute_vote_commitment(*place, vote.salt, is_wrong=vote.is_wrong)
-            await self._send(votes.commit_vote(self.task, round_id, commitment), "vote", round_id)
+            call = votes.commit_vote(self.task, round_id, commitment)
+            await self._send(call, f"vote:{result.hex()}", round_id)
         elif not any(ballot.commitment) or ballot.is_revealed:
             return
-        own = self.journal.vote_of(self.task, round_id)
+        own = self.journal.vote_of(self.task, round_id, result)
         if own is None:
             return  # committed by another daemon: only that one can reveal
         await self._wait(round_id, lambda case, at: at.timestamp >= case.commit_end)
         reveal = votes.reveal_vote(self.task, round_id, own.salt, is_wrong=own.is_wrong)
-        await self._send(reveal, "reveal-vote", round_id)
+        await self._send(reveal, f"reveal-vote:{result.hex()}", round_id)
 
-    async def _decide(self, round_id: RoundId, case: GradientCase) -> bool:
-        """Return whether a gradient is wrong; one that cannot be had for most of the time to vote is."""
-        vote = self.journal.vote_of(self.task, round_id)
+    async def _read_result(self, round_id: RoundId) -> Digest:
+        """Return the hash of the result that a round has now."""
+        return (await Coordinator(self.chain).round_of(self.task, round_id, self.chain.final())).result_hash
+
+    async def _decide(self, round_id: RoundId, result: Digest, case: GradientCase) -> bool:
+        """Return whether a gradient is wrong; one that cannot be had for most of the time to vote is.
+
+        Reorged where the round has another result by then.
+        """
+        vote = self.journal.vote_of(self.task, round_id, result)
         if vote is not None:
             return vote.is_wrong
         patience = (case.reveal_end - case.commit_end) // 4
@@ -182,6 +191,8 @@ class GradientJuror:
             if not judgement.is_missing or is_late:
                 break
             await asyncio.sleep(pause)
+        if await self._read_result(round_id) != result:
+            raise Reorged(f"task {self.task} round {round_id}: has another result; it is judged anew")
         verdict = "wrong" if judgement.is_wrong else "right"
         _log.info("votes", task=self.task, round=round_id, vote=verdict, why=judgement.words)
         return judgement.is_wrong

@@ -39,7 +39,8 @@ CREATE TABLE IF NOT EXISTS pins (
     task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (task, round, cid)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS votes (
-    task INTEGER NOT NULL, round INTEGER NOT NULL, wrong INTEGER NOT NULL, salt BLOB NOT NULL, PRIMARY KEY (task, round)
+    task INTEGER NOT NULL, round INTEGER NOT NULL, result BLOB NOT NULL, wrong INTEGER NOT NULL, salt BLOB NOT NULL,
+    PRIMARY KEY (task, round, result)
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW IF NOT EXISTS idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
     SELECT cid FROM pins JOIN commits USING (task, round, cid) JOIN rounds USING (task, round) WHERE step != 'ended'
@@ -153,24 +154,24 @@ class SupernodeJournal:
         commit = SignedCommit(task, round_id, opening, self._node, commitment, signature)
         return CommitEntry(commit, Reveal(Cid.parse(cid), body_root, salt), receipt, revealed)
 
-    def vote(self, task: TaskId, round_id: RoundId, *, is_wrong: bool) -> GradientVoteEntry:
-        """Record a vote on the gradients of a result, before it is committed to; return the first one recorded."""
+    def vote(self, task: TaskId, round_id: RoundId, result: Digest, *, is_wrong: bool) -> GradientVoteEntry:
+        """Record a vote on the gradients of a result, by its hash, before it is committed to; return the first one recorded."""
         failpoint("before-voted")
         with self._transaction(synced=True):
             self._db.execute(
-                "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?)",
-                (task, round_id, is_wrong, secrets.token_bytes(32)),
+                "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?, ?)",
+                (task, round_id, result, is_wrong, secrets.token_bytes(32)),
             )
             failpoint("during-voted")
         failpoint("after-voted")
-        entry = self.vote_of(task, round_id)
+        entry = self.vote_of(task, round_id, result)
         assert entry is not None  # noqa: S101  (it is there now)
         return entry
 
-    def vote_of(self, task: TaskId, round_id: RoundId) -> GradientVoteEntry | None:
-        """Return the vote on the gradients of a result, or None."""
-        where = "SELECT wrong, salt FROM votes WHERE task = ? AND round = ?"
-        row = self._db.execute(where, (task, round_id)).fetchone()
+    def vote_of(self, task: TaskId, round_id: RoundId, result: Digest) -> GradientVoteEntry | None:
+        """Return the vote on the gradients of a result, or None: after a reorg a round may have another one."""
+        where = "SELECT wrong, salt FROM votes WHERE task = ? AND round = ? AND result = ?"
+        row = self._db.execute(where, (task, round_id, result)).fetchone()
         return None if row is None else GradientVoteEntry(bool(row[0]), Digest(row[1]))
 
     def see(self, task: TaskId, round_id: RoundId, block: int) -> RoundNote:

@@ -235,6 +235,22 @@ async def test_serve__killed_between_any_two_steps__nothing_is_sent_twice(
             assert (await Coordinator(chain).round_of(world.task, ROUND, chain.head())).phase is Phase.VOID
 
 
+async def test_serve__voted_on_a_result_that_a_reorg_took_back__judges_the_new_one(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    async with (
+        posted(network, assignment, evaluator, tmp_path, 1.01, 3) as world,
+        jurors(world, tmp_path, evaluator, range(3), checkers=3) as made,
+    ):
+        for juror in made:
+            juror.journal.vote(world.task, ROUND, Digest(b"r" * 32), is_wrong=False)
+        async with running(made):
+            await reach(world, VoteCommitted, 3)
+            world.skip(MOVE)
+            (judged,) = await reach(world, GradientJudged, 1)
+            assert judged.verdict == GradientVerdict.WRONG
+
+
 async def hide(world: World, content: Cid | Digest | None) -> None:
     """Delete a content of the Superlink's, which nobody else has."""
     assert content is not None

@@ -26,6 +26,7 @@ TASK, ROUND = TaskId(1), RoundId(2)
 KEY = b"k" * 32
 ROOT = Digest(b"r" * 32)
 OPENING = Digest(b"o" * 32)
+RESULT, OTHER_RESULT = Digest(b"r" * 32), Digest(b"s" * 32)
 
 
 def opened(path: Path) -> SupernodeJournal:
@@ -157,6 +158,16 @@ def test_notes__many_rounds__newest_first_and_bounded(journal: SupernodeJournal)
     assert journal.notes(TaskId(9)) == []
 
 
+def test_vote__another_result_of_the_round__is_another_vote(journal: SupernodeJournal) -> None:
+    first = journal.vote(TASK, ROUND, RESULT, is_wrong=True)
+    assert journal.vote(TASK, ROUND, RESULT, is_wrong=False) == first
+    assert journal.vote_of(TASK, ROUND, OTHER_RESULT) is None
+    other = journal.vote(TASK, ROUND, OTHER_RESULT, is_wrong=False)
+    assert not other.is_wrong
+    assert other.salt != first.salt
+    assert journal.vote_of(TASK, ROUND, RESULT) == first
+
+
 def test_see__rounds_that_ended_long_ago__forgotten_but_for_what_they_signed(
     journal: SupernodeJournal,
 ) -> None:
@@ -165,7 +176,7 @@ def test_see__rounds_that_ended_long_ago__forgotten_but_for_what_they_signed(
         journal.see(TASK, RoundId(number), number)
         journal.see(TaskId(2), RoundId(number), number)
         sign(journal, round_id=RoundId(number))
-        journal.vote(TASK, RoundId(number), is_wrong=False)
+        journal.vote(TASK, RoundId(number), RESULT, is_wrong=False)
         if number != 2:
             journal.reach(TASK, RoundId(number), Step.ENDED)
     update = cid_of_bytes(b"update")
@@ -174,7 +185,7 @@ def test_see__rounds_that_ended_long_ago__forgotten_but_for_what_they_signed(
     assert [note.round for note in journal.notes(TASK)] == [2 + KEPT, 3, 2]
     assert len(journal.notes(TaskId(2))) == 3
     entries = [journal.commit_of(TASK, RoundId(number), OPENING) for number in (1, 2, 3)]
-    votes = [journal.vote_of(TASK, RoundId(number)) for number in (1, 2, 3)]
+    votes = [journal.vote_of(TASK, RoundId(number), RESULT) for number in (1, 2, 3)]
     assert all(entries)
     assert [vote is not None for vote in votes] == [False, True, True]
     assert journal.idle_pins() == [update]
