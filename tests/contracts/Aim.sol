@@ -118,6 +118,16 @@ abstract contract Aim is Books {
         return phase(coordinator.roundOf(task, round).parent) == IRounds.Phase.Void;
     }
 
+    /// @dev Whether a round that it builds on is void: its parent, or one further back.
+    function isOnVoid(uint64 round) internal view returns (bool) {
+        uint64 below = coordinator.roundOf(task, round).parent;
+        while (below != 0) {
+            if (phase(below) == IRounds.Phase.Void) return true;
+            below = coordinator.roundOf(task, below).parent;
+        }
+        return false;
+    }
+
     function isRipe(uint64 round) internal view returns (bool) {
         return isPosted(round) && coordinator.roundOf(task, round).parent == book().active;
     }

@@ -273,7 +273,7 @@ abstract contract Handler is Stakers {
         ITasks.TaskRules memory r = book().rules[round];
         if (odd(late) && isInProgress(round)) skip(uint256(r.commitPeriod) + r.revealPeriod + r.resultPeriod);
         IRounds.Phase at = phase(round);
-        bool withParent = isOrphan(round);
+        bool withParent = isOnVoid(round);
         uint256 from = openUntil(round, at, odd(bySuperlink));
         if (odd(bySuperlink)) vm.prank(superlink);
         coordinator.abort(task, round);
