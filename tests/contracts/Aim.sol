@@ -120,10 +120,8 @@ abstract contract Aim is Books {
 
     /// @dev Whether a round that it builds on is void: its parent, or one further back.
     function isOnVoid(uint64 round) internal view returns (bool) {
-        uint64 below = coordinator.roundOf(task, round).parent;
-        while (below != 0) {
-            if (phase(below) == IRounds.Phase.Void) return true;
-            below = coordinator.roundOf(task, below).parent;
+        for (; round != 0; round = coordinator.roundOf(task, round).parent) {
+            if (isOrphan(round)) return true;
         }
         return false;
     }
