@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 EVERY = 0.05  # seconds between looks at memory
+SELDOM = 0.25  # the same, of many processes: the looks take the cores from what is measured
 FAMILY = 1.0  # seconds between looks for new processes
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -15,8 +16,8 @@ _TICK = os.sysconf("SC_CLK_TCK")
 class Sampler:
     """Samples one process with its descendants: of each its peak of memory, in bytes, and its time of the cores."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, every: float = EVERY) -> None:
+        self.pid, self._every = pid, every
         self.peaks: dict[int, int] = {}
         self.core_seconds: dict[int, float] = {}
 
@@ -34,7 +35,7 @@ class Sampler:
             for pid in family:
                 self.peaks[pid] = max(self.peaks.get(pid, 0), memory_of(pid))
                 self.core_seconds[pid] = max(self.core_seconds.get(pid, 0.0), core_seconds([pid]))
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(self._every)
 
 
 def family_of(pid: int) -> list[int]:

@@ -21,6 +21,7 @@ from dao.core.engine.products import (
     compute_update_square,
 )
 from dao.core.engine.totals import RunningTotals
+from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import FLOAT, Model, compute_model_size
 from dao.core.formats.manifest import Manifest, Node
@@ -77,11 +78,16 @@ class RoundContent:
         path = await fetch(self.source, "step", self.manifest.step, limit)
         return (await asyncio.to_thread(tensor_files.open_update, path, layout, codec)).body
 
-    async def open_gradient(self, *, gate: bool) -> Gradient:
-        """Return the gradient at the base model, or that along the step; RuleError where there is none."""
+    def cid_of_gradient(self, *, gate: bool) -> Cid:
+        """Return the name of the gradient at the base model, or of that along the step; RuleError where there is none."""
         cid = self.manifest.gate_gradient if gate else self.manifest.gradient
         if cid is None:
             raise RuleError(f"round {self.manifest.round}: it has no gradient, for it has no valid update")
+        return cid
+
+    async def open_gradient(self, *, gate: bool) -> Gradient:
+        """Return the gradient at the base model, or that along the step; RuleError where there is none."""
+        cid = self.cid_of_gradient(gate=gate)
 
         async def open_it() -> Gradient:
             layout = (await self.open_base()).layout

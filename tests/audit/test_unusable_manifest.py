@@ -227,6 +227,24 @@ async def test_judge_gradients__other_bytes_are_published_than_the_result_binds_
         assert "the content that is published has another root than the result states" in judgement.words
 
 
+@pytest.mark.parametrize("opens_all", [True, False])
+async def test_judge_gradients__result_is_right__gradients_are_fetched_only_where_jurors_must_agree_on_them(
+    stage: Stage, opens_all: bool, tmp_path: Path
+) -> None:
+    fetched: set[Digest] = set()
+
+    class Noting(DiskStore):
+        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+            fetched.add(digest_of_content(content))
+            return await super().get(content, max_bytes)
+
+    gradients = [stage.manifest.gate_gradient, stage.manifest.gradient]
+    async with site(stage, (stage.stated(stage.manifest), dump_manifest(stage.manifest)), tmp_path) as node:
+        place = node.chain, Noting(stage.folder), stage.world.task, ROUND, stage.world.evaluator, tmp_path
+        assert not (await judge_gradients(*place, opens_all=opens_all)).is_wrong
+    assert [cid.digest in fetched for cid in gradients if cid] == [opens_all, opens_all]
+
+
 @pytest.mark.parametrize("post", UNUSABLE, ids=lambda post: post.__name__)
 async def test_judge_gradients__manifest_is_unusable__is_wrong(
     stage: Stage, post: Callable[[Stage], Posted], tmp_path: Path
