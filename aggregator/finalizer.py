@@ -3,11 +3,12 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
+from dao.chain.receipts import TxReceipt
 from dao.chain.reverts import NOT_YET
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
@@ -26,8 +27,8 @@ from dao.runtime.failpoint import failpoint
 
 IDLE = 3600  # seconds of block time until all rounds are checked again without news
 RETRY = 2  # seconds after a failure
-LONGEST = 10  # seconds of block time that what is due waits for the next result, to be sent with it
-MOST = 8  # rounds that are finalized with one result
+LONGEST = 10  # seconds of block time that what is due waits for what comes soon, to be sent with it
+MOST = 8  # rounds that are finalized in one transaction
 TROUBLE = (DaoError, OSError, sqlite3.Error)  # may be over at the next attempt: an outage, a full disk
 _BEFORE_ALL = {RoundId(0): Phase.FINALIZED}
 
@@ -110,16 +111,16 @@ class Finalizer:
             self._is_deferred = False
             self._follower.nudge()
 
-    async def list_due(self) -> list[Call]:
+    async def list_due(self) -> dict[RoundId, Call]:
         """Return the calls that finalize what is due now, oldest first."""
-        calls: list[Call] = []
+        calls: dict[RoundId, Call] = {}
         last = max((r for r, phase in self._decided.items() if phase is Phase.FINALIZED), default=RoundId(0))
         for round_id, posted in sorted(self._rounds.items())[:MOST]:
             state = posted.state
             is_next = state.phase is Phase.POSTED and state.parent == last
             if not is_next or not is_finalize_time(posted.rules, state, self._follower.now()):
                 break
-            calls.append(await self._finalization(round_id, state))
+            calls[round_id] = await self._finalization(round_id, state)
             last = round_id
         return calls
 
@@ -173,11 +174,27 @@ class Finalizer:
         if parent is None:  # it comes first, and its end is news
             return now + IDLE
         latest = compute_challenge_deadline(rules, state) + LONGEST
-        if self._is_deferred and now < latest:
-            return latest
-        again = await self._send(await self._finalization(round_id, state), "finalized", round_id)
+        soon = latest if self._is_deferred else self._find_next_due(Timestamp(latest))
+        if now < soon:
+            return soon
+        again = await self._finalize(round_id, state)
         failpoint("superlink-finalized")
         return again
+
+    def _find_next_due(self, latest: Timestamp) -> int:
+        """Return when the last of the posted rounds is due that are due by then."""
+        posted = (one for one in self._rounds.values() if one.state.phase is Phase.POSTED)
+        due = (compute_challenge_deadline(one.rules, one.state) for one in posted)
+        return max(deadline for deadline in due if deadline <= latest)
+
+    async def _finalize(self, round_id: RoundId, state: RoundState) -> int:
+        """Finalize a round, and what is due after it in the same transaction; where that is refused, this one alone."""
+        calls = await self.list_due()
+        if len(calls) > 1:
+            together = self._coordinator.multicall([*calls.values()])
+            with suppress(Reverted):
+                return self._note(await self._sender.send(together), together, "finalized", [*calls])
+        return await self._send(await self._finalization(round_id, state), "finalized", round_id)
 
     async def _finalization(self, round_id: RoundId, posted: RoundState) -> Call:
         return self._coordinator.finalize(self._task, round_id, await self._read_result(round_id, posted))
@@ -199,8 +216,14 @@ class Finalizer:
         except Reverted as error:  # another account was faster
             if error.error not in NOT_YET:
                 self._report("trouble", round=round_id, error=str(error))
-        else:
-            self._report("transaction", round=round_id, label=call.label, gas=receipt.gas_used)
+            self._again.add(round_id)
+            return self._follower.now() + RETRY
+        return self._note(receipt, call, event, [round_id])
+
+    def _note(self, receipt: TxReceipt, call: Call, event: str, rounds: Sequence[RoundId]) -> int:
+        """Report what a transaction did, and return when to attend to its rounds again."""
+        self._report("transaction", round=rounds[0], label=call.label, gas=receipt.gas_used)
+        for round_id in rounds:
             self._report(event, round=round_id)
-        self._again.add(round_id)
+        self._again.update(rounds)
         return self._follower.now() + RETRY

@@ -59,7 +59,7 @@ class RoundCalls:
         The result goes alone where one of these is refused. None, after a moment, when it is refused itself.
         """
         post = self._coordinator.post_result(self._task, round_id, result)
-        others = await self._finalizer.list_due()
+        others = [*(await self._finalizer.list_due()).values()]
         if opens_next:
             others.append(self._coordinator.open_round(self._task))
         receipt = None

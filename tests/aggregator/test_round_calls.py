@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from aggregator.daemon import RunningSuperlink
+from aggregator.finalizer import LONGEST
 from dao.app.gradient_client import GradientClient
 from dao.chain.events import Finalized, ResultPosted, RoundOpened
 from dao.core.types import Phase
@@ -55,6 +56,25 @@ async def test_post__older_round_is_due__finalized_and_the_next_one_opened_with_
     assert final.tx_hash == posted[1].tx_hash == opened[2].tx_hash
     assert {"event": "finalized", "round": 1} in heard
     assert "alone" not in [event["event"] for event in heard]
+
+
+async def test_finalizer__another_round_is_due_soon__both_are_finalized_in_one_transaction(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    world = await World.make(network, assignment, tmp_path, evaluator, challenge_period=60)
+    async with world.superlink() as running:
+        await world.play(running, 1)
+        world.skip(LONGEST // 2)
+        await world.play(running, 1)
+        finalizing = asyncio.create_task(running.finalizer.run())
+        world.skip(world.rules.challenge_period - LONGEST // 2 + 1)  # the first is due, the other is not yet
+        await running.finalizer.list_undecided()
+        world.skip(LONGEST // 2)
+        await running.finalizer.wait_idle()
+        finalizing.cancel()
+    first, second = await world.past(Finalized)
+    assert (first.round, second.round) == (1, 2)
+    assert first.tx_hash == second.tx_hash
 
 
 async def test_post__next_round_is_not_paid_for__result_goes_alone_and_says_why(
