@@ -219,14 +219,15 @@ def vote(court: Court, name: str, honest: RoundTrees, nodes: int) -> dict[str, A
     post(court, trees)
     members = [make_key("node", index).address for index in range(nodes)]
     court.anvil.request("anvil_setBalance", hex_of(members[0]), COINS)
-    sent = [court.send(members[0], "GradientVote", "accuse", TASK, ROUND)]
+    result = court.read("TrainingCoordinator", "roundOf", TASK, ROUND)[-1]
+    sent = [court.send(members[0], "GradientVote", "accuse", TASK, ROUND, result)]
     court.anvil.request("anvil_mine", "0x2")
     jurors = [member for member in members if court.read("GradientVote", "weightOf", TASK, ROUND, member)]
     salt = Digest(b"\1" * 32)
     for juror in jurors:
         court.anvil.request("anvil_setBalance", hex_of(juror), COINS)
         commitment = compute_vote_commitment(juror, TASK, ROUND, salt, is_wrong=True)
-        sent.append(court.send(juror, "GradientVote", "commitVote", TASK, ROUND, commitment))
+        sent.append(court.send(juror, "GradientVote", "commitVote", TASK, ROUND, result, commitment))
     court.anvil.request("evm_increaseTime", WINDOW // 8)
     sent += [court.send(juror, "GradientVote", "revealVote", TASK, ROUND, True, salt) for juror in jurors]
     sent.append(court.send(ACCUSER, "GradientVote", "judge", TASK, ROUND))

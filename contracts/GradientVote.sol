@@ -63,12 +63,13 @@ contract GradientVote is IGradientVote, IProver {
     }
 
     /// @inheritdoc IGradientVote
-    function accuse(uint64 task, uint64 round) external {
+    function accuse(uint64 task, uint64 round, bytes32 resultHash) external {
         GradientCase storage c = _cases[task][round];
         if (c.accuser != address(0)) revert AlreadyAccused(task, round);
         ITasks.TaskRules memory rules = coordinator.rulesOfRound(task, round);
         IRounds.Round memory r = coordinator.roundOf(task, round);
         uint256 time = Windows.requireTime(r, task, round, rules.challengePeriod, MOVES);
+        _requireResult(r, resultHash);
         if (!disputes.isProver(address(this), r.openedAt))
             revert IDisputes.NotProver(address(this), task, round);
         uint256 bond = Math.min(rules.challengeBond, rules.minStake); // which each member has
@@ -92,8 +93,9 @@ contract GradientVote is IGradientVote, IProver {
     }
 
     /// @inheritdoc IGradientVote
-    function commitVote(uint64 task, uint64 round, bytes32 commitment) external {
+    function commitVote(uint64 task, uint64 round, bytes32 resultHash, bytes32 commitment) external {
         GradientCase storage c = _openCase(task, round);
+        _requireResult(coordinator.roundOf(task, round), resultHash);
         if (block.timestamp >= c.commitEnd) revert IRounds.TooLate(c.commitEnd);
         _keepSeed(c);
         if (weightOf(task, round, msg.sender) == 0) revert NotJuror(msg.sender);
@@ -224,6 +226,11 @@ contract GradientVote is IGradientVote, IProver {
     function _findSeed(GradientCase storage c) private view returns (bytes32 seed) {
         seed = c.seed;
         if (seed == 0 && c.accuser != address(0)) seed = blockhash(c.openBlock + 1);
+    }
+
+    /// @dev Reverts unless a round has this result. A reorg may give it another, for which an old transaction is not meant.
+    function _requireResult(IRounds.Round memory r, bytes32 resultHash) private pure {
+        if (r.resultHash != resultHash) revert IRounds.BadResult("hash");
     }
 
     function _openCase(uint64 task, uint64 round) private view returns (GradientCase storage c) {

@@ -20,7 +20,13 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.cursor import EventCursor
 from dao.chain.events import Reorg, ResultPosted
-from dao.chain.gradient_votes import GradientCase, GradientVerdict, GradientVotes, compute_vote_commitment
+from dao.chain.gradient_votes import (
+    GradientCase,
+    GradientVerdict,
+    GradientVotes,
+    accuse_gradients,
+    compute_vote_commitment,
+)
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.vote_events import GradientAccused
@@ -118,8 +124,15 @@ class GradientJuror:
         judgement = await self._judge(round_id, opens_all=False)
         if judgement.is_wrong and not judgement.is_missing:
             _log.error("a gradient is wrong", task=self.task, round=round_id, what=judgement.words)
-            await self._send(GradientVotes(self.chain).accuse(self.task, round_id), "accuse", round_id)
+            await self._accuse(round_id, state.result_hash)
         return judgement
+
+    async def _accuse(self, round_id: RoundId, result: Digest) -> None:
+        place = self.chain, self.sender, self.task, round_id
+        try:
+            await accuse_gradients(*place, result, most_gas=self.most_gas)
+        except Reverted as error:  # another was first, or the round has another result by now
+            _log.warning("not accused", task=self.task, round=round_id, error=str(error))
 
     async def _keep_serving(self, round_id: RoundId) -> None:
         """Serve in a case until it is over, whatever fails meanwhile."""
@@ -161,7 +174,7 @@ class GradientJuror:
             vote = self.journal.vote(self.task, round_id, result, is_wrong=is_wrong)
             place = self.node, self.task, round_id
             commitment = compute_vote_commitment(*place, vote.salt, is_wrong=vote.is_wrong)
-            call = votes.commit_vote(self.task, round_id, commitment)
+            call = votes.commit_vote(self.task, round_id, result, commitment)
             await self._send(call, f"vote:{result.hex()}", round_id)
         elif not any(ballot.commitment) or ballot.is_revealed:
             return

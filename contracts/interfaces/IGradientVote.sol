@@ -90,7 +90,8 @@ interface IGradientVote {
     /// for, at most the least stake of a member. Any Supernode's operator may call, of whatever task, while three moves are left of the window for challenges.
     /// @param task the task
     /// @param round the round, which must be posted or frozen
-    function accuse(uint64 task, uint64 round) external;
+    /// @param resultHash the hash of its result, which a reorg could replace
+    function accuse(uint64 task, uint64 round, bytes32 resultHash) external;
     /// @notice Keeps the seed of a case, while the chain still has it. The first commit does, too. Anyone may call.
     /// @param task the task
     /// @param round the round
@@ -98,8 +99,9 @@ interface IGradientVote {
     /// @notice Commits to a vote. Only a juror may call, once.
     /// @param task the task
     /// @param round the round
+    /// @param resultHash the hash of the result that the juror judged
     /// @param commitment keccak256(abi.encode(juror, task, round, wrong, salt))
-    function commitVote(uint64 task, uint64 round, bytes32 commitment) external;
+    function commitVote(uint64 task, uint64 round, bytes32 resultHash, bytes32 commitment) external;
     /// @notice Reveals a vote. Only the juror that committed to it may call, once commits have ended.
     /// @param task the task
     /// @param round the round

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from dao.chain.client import At, Chain
-from dao.chain.contracts import Call, Contract
+from dao.chain.contracts import Call, Contract, Coordinator
 from dao.chain.interface import encode
 from dao.chain.sender import Sender
 from dao.chain.vote_events import GradientAccused
@@ -100,17 +100,17 @@ class GradientVotes(Contract):
         """Return what an account's open cases ask of its stake."""
         return Wei(await self._read("bondsOf", accuser, at=at))
 
-    def accuse(self, task: TaskId, round_id: RoundId) -> Call:
-        """Accuse the gradients of a posted or frozen result, for a bond of the sender's stake. Any Supernode's operator."""
-        return self._call("accuse", task, round_id, label="accuse gradients")
+    def accuse(self, task: TaskId, round_id: RoundId, result: Digest) -> Call:
+        """Accuse the gradients of a posted or frozen result, by its hash, for a bond of the sender's stake. Any Supernode's operator."""
+        return self._call("accuse", task, round_id, result, label="accuse gradients")
 
     def draw(self, task: TaskId, round_id: RoundId) -> Call:
         """Keep the seed of a case. Anyone, within 256 blocks of it."""
         return self._call("draw", task, round_id, label="draw jurors")
 
-    def commit_vote(self, task: TaskId, round_id: RoundId, commitment: Digest) -> Call:
-        """Commit to a vote; see `compute_vote_commitment`. Only a juror, once."""
-        return self._call("commitVote", task, round_id, commitment, label="commit to a vote")
+    def commit_vote(self, task: TaskId, round_id: RoundId, result: Digest, commitment: Digest) -> Call:
+        """Commit to a vote on the result with this hash; see `compute_vote_commitment`. Only a juror, once."""
+        return self._call("commitVote", task, round_id, result, commitment, label="commit to a vote")
 
     def reveal_vote(self, task: TaskId, round_id: RoundId, salt: Digest, *, is_wrong: bool) -> Call:
         """Reveal a vote, once commits have ended. Only the juror that committed to it."""
@@ -126,12 +126,20 @@ class GradientVotes(Contract):
 
 
 async def accuse_gradients(
-    chain: Chain, sender: Sender, task: TaskId, round_id: RoundId, *, most_gas: int | None = None
+    chain: Chain,
+    sender: Sender,
+    task: TaskId,
+    round_id: RoundId,
+    result: Digest | None = None,
+    *,
+    most_gas: int | None = None,
 ) -> GradientAccused:
-    """Accuse the gradients of a result, and return until when jurors vote; Reverted where that is not possible now.
+    """Accuse the gradients of a round's result, and return until when jurors vote; Reverted where that is not possible now.
 
-    Sent once, also after a restart, and whichever part of a program asks for it.
+    `result` is its hash; None: whichever the round has now. Sent once, also after a restart, and whichever part of a program asks for it.
     """
-    call = GradientVotes(chain).accuse(task, round_id)
-    receipt = await sender.send(call, f"accuse:{task}:{round_id}", most_gas=most_gas)
+    if result is None:
+        result = (await Coordinator(chain).round_of(task, round_id, chain.final())).result_hash
+    call = GradientVotes(chain).accuse(task, round_id, result)
+    receipt = await sender.send(call, f"accuse:{result.hex()}:{task}:{round_id}", most_gas=most_gas)
     return receipt.get_event(GradientAccused, "accuse", "the address of GradientVote")

@@ -16,8 +16,9 @@ contract GradientVoteTest is Voting {
         uint256 now_ = block.timestamp;
         vm.expectEmit();
         emit IGradientVote.GradientAccused(task, round, node(0), BOND, now_ + MOVE, now_ + 2 * MOVE);
+        bytes32 result = resultHashOf(round);
         vm.prank(node(0));
-        jury.accuse(task, round);
+        jury.accuse(task, round, result);
         IGradientVote.GradientCase memory c = jury.caseOf(task, round);
         eq(c.accuser, node(0));
         eq(c.bond, BOND);
@@ -30,20 +31,27 @@ contract GradientVoteTest is Voting {
     function test_accuse__again__refused() public {
         uint64 round = accused();
         bytes memory expected = abi.encodeWithSelector(IGradientVote.AlreadyAccused.selector, task, round);
-        no(node(1), abi.encodeCall(IGradientVote.accuse, (task, round)), expected);
+        no(node(1), encodeAccuse(round), expected);
     }
 
     function test_accuse__round_without_a_result__refused() public {
         uint64 round = open();
         bytes memory expected = wrongPhase(round, IRounds.Phase.Open);
-        no(node(0), abi.encodeCall(IGradientVote.accuse, (task, round)), expected);
+        no(node(0), encodeAccuse(round), expected);
+    }
+
+    function test_accuse__another_result_than_the_rounds__refused() public {
+        uint64 round = posted();
+        bytes memory data = abi.encodeCall(IGradientVote.accuse, (task, round, SALT));
+        no(node(0), data, abi.encodeWithSelector(IRounds.BadResult.selector, "hash"));
+        accuse(round, 0);
     }
 
     function test_accuse__three_moves_before_the_windows_end__the_last_time() public {
         uint64 round = posted();
         uint256 last = coordinator.roundOf(task, round).postedAt + CHALLENGE - 3 * MOVE;
         vm.warp(last + 1);
-        no(node(0), abi.encodeCall(IGradientVote.accuse, (task, round)), tooLate(last));
+        no(node(0), encodeAccuse(round), tooLate(last));
         vm.warp(last);
         accuse(round, 0);
     }
@@ -64,7 +72,7 @@ contract GradientVoteTest is Voting {
         change(r);
         uint64 round = posted();
         bytes memory expected = abi.encodeWithSelector(IDemands.WindowTooShort.selector, task, 479);
-        no(node(0), abi.encodeCall(IGradientVote.accuse, (task, round)), expected);
+        no(node(0), encodeAccuse(round), expected);
     }
 
     function test_accuse__round_that_opened_before_the_jury_was_voted_in__refused() public {
@@ -82,7 +90,7 @@ contract GradientVoteTest is Voting {
             task,
             round
         );
-        no(node(0), abi.encodeCall(IGradientVote.accuse, (task, round)), expected);
+        no(node(0), encodeAccuse(round), expected);
     }
 
     function test_accuse__stake_below_the_bonds_of_all_open_cases__refused() public {
@@ -91,11 +99,11 @@ contract GradientVoteTest is Voting {
         change(r);
         uint64 first = posted();
         uint64 second = posted();
-        bytes memory data = abi.encodeCall(IGradientVote.accuse, (task, first));
+        bytes memory data = encodeAccuse(first);
         bytes memory expected = abi.encodeWithSelector(IGradientVote.StakeBelowBonds.selector, 0, 150 ether);
         no(ANYONE, data, expected);
         accuse(first, 0);
-        data = abi.encodeCall(IGradientVote.accuse, (task, second));
+        data = encodeAccuse(second);
         expected = abi.encodeWithSelector(IGradientVote.StakeBelowBonds.selector, STAKE, 300 ether);
         no(node(0), data, expected);
         accuse(second, 1);
@@ -105,8 +113,9 @@ contract GradientVoteTest is Voting {
 
     function test_draw__until_the_block_after_the_case_is_over__no_seed() public {
         uint64 round = posted();
+        bytes32 result = resultHashOf(round);
         vm.prank(node(0));
-        jury.accuse(task, round);
+        jury.accuse(task, round, result);
         uint256 next = block.number + 1;
         bytes memory expected = abi.encodeWithSelector(IGradientVote.NoSeed.selector, next);
         bytes memory data = abi.encodeCall(IGradientVote.draw, (task, round));
@@ -130,7 +139,7 @@ contract GradientVoteTest is Voting {
         uint256 next = jury.caseOf(task, round).openBlock + 1;
         vm.roll(block.number + 300);
         bytes memory expected = abi.encodeWithSelector(IGradientVote.NoSeed.selector, next);
-        no(node(0), abi.encodeCall(IGradientVote.commitVote, (task, round, SALT)), expected);
+        no(node(0), encodeVote(round), expected);
         skip(2 * MOVE);
         judge(round);
         ends(round, IGradientVote.Verdict.Undecided);
@@ -164,7 +173,7 @@ contract GradientVoteTest is Voting {
         eq(jury.weightOf(task, round, node(3)), 1000 ether); // the most that counts
         eq(jury.weightOf(task, round, node(4)), 0); // too little
         eq(jury.weightOf(task, round, superlink), 0); // no member
-        bytes memory data = abi.encodeCall(IGradientVote.commitVote, (task, round, SALT));
+        bytes memory data = encodeVote(round);
         no(node(4), data, abi.encodeWithSelector(IGradientVote.NotJuror.selector, node(4)));
         no(superlink, data, abi.encodeWithSelector(IGradientVote.NotJuror.selector, superlink));
     }
@@ -205,13 +214,22 @@ contract GradientVoteTest is Voting {
 
     // Votes
 
+    /// @dev As where a reorg gives the round another result, and somebody accuses that one.
+    function test_commitVote__on_another_result_than_the_rounds__refused_and_may_vote_on_this_one() public {
+        uint64 round = accused();
+        bytes memory data = abi.encodeCall(IGradientVote.commitVote, (task, round, SALT, SALT));
+        no(node(0), data, abi.encodeWithSelector(IRounds.BadResult.selector, "hash"));
+        commitVote(round, 0, true);
+        eq(jury.caseOf(task, round).commits, 1);
+    }
+
     function test_commitVote__twice_or_late__refused() public {
         uint64 round = accused();
         uint256 end = jury.caseOf(task, round).commitEnd;
         vm.expectEmit();
         emit IGradientVote.VoteCommitted(task, round, node(0));
         commitVote(round, 0, true);
-        bytes memory data = abi.encodeCall(IGradientVote.commitVote, (task, round, SALT));
+        bytes memory data = encodeVote(round);
         no(node(0), data, abi.encodeWithSelector(IGradientVote.AlreadyVoted.selector, node(0)));
         vm.warp(end - 1);
         commitVote(round, 1, true);

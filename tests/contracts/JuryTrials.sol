@@ -54,9 +54,9 @@ abstract contract JuryTrials is DemandTrials, Voting {
         for (uint256 i = 0; i < COUNT; ++i) {
             bool wrong = (dice >> 8) % 4 != 0 ? odd(dice >> i) : odd(dice);
             if (dice % 8 == 2 && odd(dice >> (i + 16))) continue;
-            bytes32 vote_ = hashVote(c.round, node(i), wrong);
+            (bytes32 result, bytes32 vote_) = (resultHashOf(c.round), hashVote(c.round, node(i), wrong));
             vm.prank(node(i));
-            try jury.commitVote(task, c.round, vote_) {
+            try jury.commitVote(task, c.round, result, vote_) {
                 c.voters |= 1 << i;
                 if (wrong) c.wrong |= 1 << i;
                 reach(Path.VoteCommitted);

@@ -97,8 +97,9 @@ contract LateCasesTest is Demanding, Voting {
         ends(round, IGradientVote.Verdict.Wrong);
         eq(phase(round), IRounds.Phase.Void);
         round = posted();
+        bytes memory data = encodeAccuse(round);
         vm.prank(node(0));
-        (bool done, ) = address(jury).call(abi.encodeCall(IGradientVote.accuse, (task, round)));
+        (bool done, ) = address(jury).call(data);
         check(!done);
     }
 

@@ -27,8 +27,9 @@ abstract contract Voting is RoundCalls {
 
     /// @dev The node's operator accuses the gradients, and the block after that is over.
     function accuse(uint64 round, uint256 i) internal {
+        bytes32 result = resultHashOf(round);
         vm.prank(node(i));
-        jury.accuse(task, round);
+        jury.accuse(task, round, result);
         skip(1);
         skip(1);
     }
@@ -38,13 +39,26 @@ abstract contract Voting is RoundCalls {
         accuse(round, 0);
     }
 
+    function resultHashOf(uint64 round) internal view returns (bytes32) {
+        return coordinator.roundOf(task, round).resultHash;
+    }
+
+    function encodeAccuse(uint64 round) internal view returns (bytes memory) {
+        return abi.encodeCall(IGradientVote.accuse, (task, round, resultHashOf(round)));
+    }
+
+    function encodeVote(uint64 round) internal view returns (bytes memory) {
+        return abi.encodeCall(IGradientVote.commitVote, (task, round, resultHashOf(round), SALT));
+    }
+
     function hashVote(uint64 round, address juror, bool wrong) internal view returns (bytes32) {
         return keccak256(abi.encode(juror, task, round, wrong, SALT));
     }
 
     function commitVote(uint64 round, uint256 i, bool wrong) internal {
+        bytes32 result = resultHashOf(round);
         vm.prank(node(i));
-        jury.commitVote(task, round, hashVote(round, node(i), wrong));
+        jury.commitVote(task, round, result, hashVote(round, node(i), wrong));
     }
 
     function revealVote(uint64 round, uint256 i, bool wrong) internal {

@@ -159,11 +159,12 @@ async function vote(world, round, measure) {
   const [types, salt] = [["address", "uint64", "uint64", "bool", "bytes32"], id("salt")];
   const votes = nodes.map((node, i) => ({ node, cast: jury.connect(node.operator), wrong: i < 2 }));
   await world.posted(round);
-  await measure("accuse", votes[0].cast.accuse(task, round));
+  const { resultHash } = await world.coordinator.roundOf(task, round);
+  await measure("accuse", votes[0].cast.accuse(task, round, resultHash));
   await world.provider.request({ method: "hardhat_mine", params: ["0x2"] }); // the seed is the first one's
   for (const { node, cast, wrong } of votes) {
     const hash = keccak256(coder.encode(types, [node.address, task, round, wrong, salt]));
-    const receipt = await world.send(cast.commitVote(task, round, hash));
+    const receipt = await world.send(cast.commitVote(task, round, resultHash, hash));
     if (node === nodes[0]) await measure("commitVote", receipt);
   }
   await world.pass(75);

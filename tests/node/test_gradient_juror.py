@@ -15,7 +15,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.deploy import TOKEN
 from dao.chain.event_types import RoundEvent
-from dao.chain.gradient_votes import GradientVerdict, GradientVotes
+from dao.chain.gradient_votes import GradientVerdict, accuse_gradients
 from dao.chain.vote_events import GradientAccused, GradientJudged, JurorFined, VoteCommitted, VoteRevealed
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import FLOAT
@@ -206,8 +206,7 @@ async def test_run__gradient_is_the_apps__nobody_accuses_and_a_liar_loses_its_bo
             assert not judgement.is_wrong, judgement.words
         assert not await world.past(GradientAccused)
         async with running(made):
-            liar = made[0].sender
-            await liar.send(GradientVotes(made[0].chain).accuse(world.task, ROUND))
+            await accuse_gradients(made[0].chain, made[0].sender, world.task, ROUND)
             await reach(world, VoteCommitted, 3)
             world.skip(MOVE)
             (judged,) = await reach(world, GradientJudged, 1)
@@ -259,7 +258,7 @@ async def hide(world: World, content: Cid | Digest | None) -> None:
 
 async def accuse_of_missing(world: World, juror: GradientJuror) -> None:
     """Accuse the round, of which jurors miss a content: they wait for it, and then find it wrong."""
-    await juror.sender.send(GradientVotes(juror.chain).accuse(world.task, ROUND))
+    await accuse_gradients(juror.chain, juror.sender, world.task, ROUND)
     await reach(world, GradientAccused, 1)
     assert not await world.past(VoteCommitted)  # it may come yet
     world.skip(MOVE - MOVE // 4)
