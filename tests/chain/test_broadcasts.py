@@ -2,12 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dao.chain import send_policy
 from dao.chain import sender as sender_module
 from dao.chain.broadcaster import SEND
+from dao.chain.client import Chain
 from dao.chain.contracts import Token
 from dao.chain.outbox import OutboxEntry
 from dao.chain.rpc import NodeError
@@ -26,6 +28,18 @@ WRONG = {"code": -32000, "message": "oversized data"}
 FULL = {"code": -32000, "message": "txpool is full"}
 
 
+async def impatient(network: Network, url: str, patience: float) -> Chain:
+    """Connect, with so many seconds for a broadcast alone: on a busy machine all else may take longer."""
+    chain = await connected(network, url)
+    ask = chain.request
+
+    async def request(method: str, *params: object) -> Any:
+        return await ask(method, *params, patience=patience if method == SEND else None)
+
+    vars(chain)["request"] = request
+    return chain
+
+
 async def test_node__lost_a_broadcast_and_refuses_it_for_good__given_up_with_its_reason(
     network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -34,7 +48,7 @@ async def test_node__lost_a_broadcast_and_refuses_it_for_good__given_up_with_its
 
     signer = Signer.ephemeral()
     async with (
-        await connected(network, proxy.ws, patience=0.2) as chain,
+        await impatient(network, proxy.ws, 0.2) as chain,
         network.sender(chain, signer) as sender,
     ):
         call = Token(chain).approve(network.deployment.token, Wei(1))
@@ -56,7 +70,7 @@ async def test_node__lost_a_broadcast_and_cannot_take_it_yet__taken_later(
 
     signer = Signer.ephemeral()
     async with (
-        await connected(network, proxy.ws, patience=0.2) as chain,
+        await impatient(network, proxy.ws, 0.2) as chain,
         network.sender(chain, signer) as sender,
     ):
         proxy.instead = {SEND: [None, *[FULL] * 5]}
@@ -72,7 +86,7 @@ async def test_node__gives_up_what_nobody_waits_for__the_next_is_sent_and_does_n
 
     signer = Signer.ephemeral()
     async with (
-        await connected(network, proxy.ws, patience=0.2) as chain,
+        await impatient(network, proxy.ws, 0.2) as chain,
         network.sender(chain, signer) as sender,
     ):
         first, second = (Token(chain).approve(network.deployment.token, Wei(number)) for number in (1, 2))
@@ -89,7 +103,7 @@ async def test_node__lost_a_broadcast_of_a_quiet_chain__sent_again(
 ) -> None:
     monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
     signer = Signer.ephemeral()
-    async with await connected(network, url, patience=1.0) as chain, network.sender(chain, signer) as sender:
+    async with await impatient(network, url, 1.0) as chain, network.sender(chain, signer) as sender:
         proxy.instead = {SEND: [None]}
         await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
     assert count_sent(network.anvil, signer.address) == 1
@@ -105,7 +119,7 @@ async def test_node__has_taken_it_and_refuses_it_when_sent_again__is_never_sent_
     monkeypatch.setattr(send_policy, "CANNOT", 0.1)
     anvil, signer = network.anvil, Signer.ephemeral()
     async with (
-        await connected(network, proxy.ws, patience=0.3) as chain,
+        await impatient(network, proxy.ws, 0.3) as chain,
         network.sender(chain, signer) as sender,
     ):
         anvil.request("evm_setAutomine", False)
@@ -136,7 +150,7 @@ async def test_node__is_behind_a_wall__a_broadcast_is_refused_for_now(
     monkeypatch.setattr(send_policy, "CANNOT", 0.1)
     signer = Signer.ephemeral()
     async with (
-        await connected(network, proxy.http, patience=0.5) as chain,
+        await impatient(network, proxy.http, 0.5) as chain,
         network.sender(chain, signer) as sender,
     ):
         call = Token(chain).approve(network.deployment.token, Wei(1))
@@ -158,7 +172,7 @@ async def test_node__cannot_take_a_broadcast_for_a_while__taken_within_the_limit
     monkeypatch.setattr(sender_module, "_REPEAT", 0.3)  # where its answer comes too late
     monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
     signer = Signer.ephemeral()
-    async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
+    async with await impatient(network, url, 0.2) as chain, network.sender(chain, signer) as sender:
         proxy.instead = {SEND: [error] * 8}
         await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
     assert count_sent(network.anvil, signer.address) == 1
