@@ -30,7 +30,7 @@ FULL = {"code": -32000, "message": "txpool is full"}
 
 async def impatient(network: Network, url: str, patience: float) -> Chain:
     """Connect, with so many seconds for a broadcast alone: on a busy machine all else may take longer."""
-    chain = await connected(network, url)
+    chain = await Chain.connect(url, network.deployment, poll=0.05)
     ask = chain.request
 
     async def request(method: str, *params: object) -> Any:
