@@ -174,15 +174,15 @@ class Finalizer:
         if parent is None:  # it comes first, and its end is news
             return now + IDLE
         latest = compute_challenge_deadline(rules, state) + LONGEST
-        soon = latest if self._is_deferred else self._find_next_due(Timestamp(latest))
-        if now < soon:
-            return soon
+        until = latest if self._is_deferred else self._find_last_due(latest)
+        if now < until:
+            return until
         again = await self._finalize(round_id, state)
         failpoint("superlink-finalized")
         return again
 
-    def _find_next_due(self, latest: Timestamp) -> int:
-        """Return when the last of the posted rounds is due that are due by then."""
+    def _find_last_due(self, latest: int) -> int:
+        """Return when the last of those posted rounds is due that are due by `latest`."""
         posted = (one for one in self._rounds.values() if one.state.phase is Phase.POSTED)
         due = (compute_challenge_deadline(one.rules, one.state) for one in posted)
         return max(deadline for deadline in due if deadline <= latest)

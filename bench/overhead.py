@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.process_sampler import EVERY, SELDOM, Sampler, core_seconds, family_of, machine_seconds
+from bench.process_sampler import SELDOM, Sampler, core_seconds, family_of, machine_seconds
 from bench.synthetic_task import make_app, make_data
 from bench.timeline import NodeLog, Timeline
 from dao.chain.cursor import EventCursor
@@ -79,7 +79,7 @@ class _Bench:
         write_config(network, network.superlink)
         self._keep(await start_superlink(network, total))
         *nodes, superlink = (daemon.pid for daemon in self._daemons)
-        samplers = [*(Sampler(pid, SELDOM) for pid in nodes), Sampler(superlink, EVERY)]
+        samplers = [*(Sampler(pid, SELDOM) for pid in nodes), Sampler(superlink)]
         for work in (*(sampler.run() for sampler in samplers), self._watch()):
             self._stack.push_async_callback(_end, asyncio.create_task(work))
         load, limit = os.getloadavg()[0], ROUND_LIMIT + mb / MB_A_SECOND

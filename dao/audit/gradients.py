@@ -94,13 +94,11 @@ async def _measure(stated: _Stated, evaluator: GradientClient, scratch: Path, *,
         evaluated = await evaluator.gate_gradient(stated.base, stated.shard)
     else:
         evaluated = await evaluator.reference_gradient(stated.base, stated.model, stated.shard)
-    write, path = tensor_files.write_gradient, scratch / "computed"
-    computed = await asyncio.to_thread(write, evaluated.path, stated.layout, path)
+    path, named = scratch / "computed", stated.content.cid_of_gradient(gate=gate)
+    computed = await asyncio.to_thread(tensor_files.write_gradient, evaluated.path, stated.layout, path)
     if await asyncio.to_thread(compute_body_root, computed.body, stated.depth) == stated.roots[gate]:
         # what is published is what proofs are made of; with this name it can be no other, and need not be fetched
-        if await asyncio.to_thread(tensor_files.compute_cid, path) != stated.content.cid_of_gradient(
-            gate=gate
-        ):
+        if await asyncio.to_thread(tensor_files.compute_cid, path) != named:
             with suppress(ContentError, Missing):
                 await _open(stated, gate=gate)
         return 0.0

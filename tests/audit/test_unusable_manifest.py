@@ -47,6 +47,18 @@ ROUND = RoundId(TAMPERED)
 Posted = tuple[Result, bytes]
 
 
+class Noting(DiskStore):
+    """Notes of how many bytes each content that it is asked for may have."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.allowed: dict[Digest, int] = {}
+
+    async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+        self.allowed[digest_of_content(content)] = max_bytes
+        return await super().get(content, max_bytes)
+
+
 def of_another_round(stage: Stage) -> Posted:
     other = replace(stage.manifest, round=RoundId(9))
     return stage.stated(other), dump_manifest(other)
@@ -231,18 +243,11 @@ async def test_judge_gradients__other_bytes_are_published_than_the_result_binds_
 async def test_judge_gradients__result_is_right__gradients_are_fetched_only_where_jurors_must_agree_on_them(
     stage: Stage, opens_all: bool, tmp_path: Path
 ) -> None:
-    fetched: set[Digest] = set()
-
-    class Noting(DiskStore):
-        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-            fetched.add(digest_of_content(content))
-            return await super().get(content, max_bytes)
-
-    gradients = [stage.manifest.gate_gradient, stage.manifest.gradient]
+    store, gradients = Noting(stage.folder), [stage.manifest.gate_gradient, stage.manifest.gradient]
     async with site(stage, (stage.stated(stage.manifest), dump_manifest(stage.manifest)), tmp_path) as node:
-        place = node.chain, Noting(stage.folder), stage.world.task, ROUND, stage.world.evaluator, tmp_path
+        place = node.chain, store, stage.world.task, ROUND, stage.world.evaluator, tmp_path
         assert not (await judge_gradients(*place, opens_all=opens_all)).is_wrong
-    assert [cid.digest in fetched for cid in gradients if cid] == [opens_all, opens_all]
+    assert [cid.digest in store.allowed for cid in gradients if cid] == [opens_all, opens_all]
 
 
 @pytest.mark.parametrize("post", UNUSABLE, ids=lambda post: post.__name__)
@@ -296,17 +301,11 @@ async def test_read_manifest__dropped_in_the_moment_that_it_is_read__fetched_aga
 async def test_judge_gradients__model_of_any_size_is_named__no_more_is_fetched_than_a_model_has(
     stage: Stage, tmp_path: Path
 ) -> None:
-    allowed: dict[Digest, int] = {}
-
-    class Noting(DiskStore):
-        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-            allowed[digest_of_content(content)] = max_bytes
-            return await super().get(content, max_bytes)
-
+    store = Noting(stage.folder)
     async with site(stage, (stage.stated(stage.manifest), dump_manifest(stage.manifest)), tmp_path) as node:
-        place = node.chain, Noting(stage.folder), stage.world.task, ROUND, stage.world.evaluator, tmp_path
+        place = node.chain, store, stage.world.task, ROUND, stage.world.evaluator, tmp_path
         judgement = await judge_gradients(*place, opens_all=True)
         assert not judgement.is_wrong, judgement.words
-        found = await find_proof(node.chain, Noting(stage.folder), stage.world.task, ROUND)
+        found = await find_proof(node.chain, store, stage.world.task, ROUND)
         assert found is None
-    assert allowed[stage.manifest.model.digest] == PROVABLE
+    assert store.allowed[stage.manifest.model.digest] == PROVABLE

@@ -28,15 +28,18 @@ WRONG = {"code": -32000, "message": "oversized data"}
 FULL = {"code": -32000, "message": "txpool is full"}
 
 
-async def impatient(network: Network, url: str, patience: float) -> Chain:
-    """Connect, with so many seconds for a broadcast alone: on a busy machine all else may take longer."""
-    chain = await Chain.connect(url, network.deployment, poll=0.05)
-    ask = chain.request
+class Impatient(Chain):
+    """Has so many seconds for a broadcast alone: on a busy machine all else may take longer."""
 
-    async def request(method: str, *params: object) -> Any:
-        return await ask(method, *params, patience=patience if method == SEND else None)
+    seconds: float
 
-    vars(chain)["request"] = request
+    async def request(self, method: str, *params: object, patience: float | None = None) -> Any:
+        return await super().request(method, *params, patience=self.seconds if method == SEND else patience)
+
+
+async def impatient(network: Network, url: str, seconds: float) -> Chain:
+    chain = await Impatient.connect(url, network.deployment, poll=0.05)
+    chain.seconds = seconds
     return chain
 
 
